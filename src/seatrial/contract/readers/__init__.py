@@ -1,0 +1,1 @@
+"""One reader a file for each model family's own configuration."""

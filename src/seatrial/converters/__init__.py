@@ -1,0 +1,1 @@
+"""Artifact in, artifact out; believed only when compared."""

@@ -1,0 +1,45 @@
+"""Loads an optional engine when it is needed, or says which extra brings it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from seatrial.errors import MissingDependency
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def load(name: str, *, extra: str) -> ModuleType:
+    """Imports `name`, or raises an error that names the pip line.
+
+    Args:
+        name: The importable name, such as `onnxruntime`.
+        extra: The extra of `seatrial` that installs it.
+
+    Raises:
+        MissingDependency: The module is not installed, or its import fails.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingDependency(
+            f"'{name}' is needed for this and could not be imported: {error}",
+            hint=f"pip install 'seatrial[{extra}]'",
+        ) from error
+
+
+def installed(name: str) -> bool:
+    """Whether `name` can be imported, without importing it."""
+    return importlib.util.find_spec(name) is not None
+
+
+def version(distribution: str) -> str:
+    """The installed version of a distribution, or an empty string."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
