@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -32,9 +33,15 @@ WORST_FIRST = (
 )
 
 
-def worst(verdicts: list[Verdict]) -> Verdict:
-    """The verdict of a whole from those of its parts; an empty whole is an ERROR, never a PASS."""
-    return min(verdicts, key=WORST_FIRST.index) if verdicts else Verdict.ERROR
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict of a whole from those of its parts.
+
+    A part that was skipped does not color a whole that ran; an empty whole is an ERROR, never a PASS.
+    """
+    ran = [each for each in verdicts if each is not Verdict.SKIP]
+    if not verdicts:
+        return Verdict.ERROR
+    return min(ran, key=WORST_FIRST.index) if ran else Verdict.SKIP
 
 
 @dataclass(frozen=True, slots=True)
