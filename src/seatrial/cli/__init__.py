@@ -1,1 +1,1 @@
-"""The command line: one file a command group; exit codes live in main."""
+"""The command line: one file a command group; exit codes live in `main`."""

@@ -1,0 +1,49 @@
+"""`seatrial list`: what can be extended, and what is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from seatrial import extensions
+
+ROOMS = {
+    "checks": ("seatrial.checks", "CHECK"),
+    "runtimes": ("seatrial.runtimes", "RUNTIME"),
+    "converters": ("seatrial.converters", "CONVERTER"),
+    "steps": ("seatrial.contract.steps", "STEP"),
+    "formats": ("seatrial.model.formats", "FORMAT"),
+    "readers": ("seatrial.contract.readers", "READER"),
+}
+
+
+@click.command("list")
+@click.argument("room", type=click.Choice([*ROOMS, "profiles"]))
+def command(*, room: str) -> None:
+    """List what lies in ROOM, plug-ins included."""
+    if room == "profiles":
+        from seatrial.checks import load_profile, profile_names
+
+        rows = [(name, "requires " + ", ".join(sorted(load_profile(name).required))) for name in profile_names()]
+    else:
+        found = sorted(extensions.find(*ROOMS[room]).values(), key=lambda each: (getattr(each, "order", 0), each.name))
+        rows = [(each.name, _line(room, each)) for each in found]
+    width = max(len(name) for name, _ in rows)
+    for name, line in rows:
+        click.secho(f"{name:<{width}}  ", bold=True, nl=False)
+        click.echo(line)
+
+
+def _line(room: str, extension: Any) -> str:
+    if room == "checks":
+        return f"{extension.question.en} ({', '.join(extension.promises)})"
+    if room == "runtimes":
+        state = f"installed, {extension.version()}" if extension.available() else "not installed"
+        return f"{extension.summary} [{state}]"
+    if room == "converters":
+        sources = " or ".join(extension.sources)
+        return f"{sources} -> {extension.target}: {extension.summary}"
+    if room == "steps":
+        return f"{extension.summary} [{extension.stage}]"
+    return str(extension.summary)
