@@ -108,7 +108,10 @@ def run_check(check: Check, trial: Trial, command: str = "seatrial check") -> Ch
     if error or control is None:
         verdict = Verdict.ERROR if verdict is not Verdict.FAIL else verdict
     elif not control.rejected:
-        verdict, error = Verdict.ERROR, "the negative control was not rejected: this check cannot say no today"
+        verdict, error = (
+            Verdict.ERROR,
+            "the negative control was not rejected: this check cannot say no today",
+        )
     elif not examined and verdict is not Verdict.SKIP:
         verdict, error = Verdict.ERROR, "nothing was examined: a check that looks at nothing cannot pass"
     return CheckResult(
@@ -144,7 +147,9 @@ def judge(results: Sequence[CheckResult], profile: Profile, *, partial: bool = F
     not_run = [each for each in results if each.required and each.verdict not in GOOD]
     if not_run:
         return Verdict.FAIL, _because(not_run)
-    seen = {each.name for each in results} | {f.id for each in results for f in each.findings if f.verdict in GOOD}
+    seen = {each.name for each in results} | {
+        f.id for each in results for f in each.findings if f.verdict in GOOD
+    }
     missing = sorted(profile.required - seen)
     if (missing and not partial) or not results:
         names = ", ".join(missing) or "every check"
@@ -173,7 +178,10 @@ def _because(results: Sequence[CheckResult]) -> Text:
     else:
         line = first.error.splitlines()[0] if first.error else "nothing was examined"
         said = Text(line, line)
-    return Text(f"{first.name} {first.verdict}: {said.en}{others}", f"{first.name} {first.verdict}：{said.zh}{others_zh}")
+    return Text(
+        f"{first.name} {first.verdict}: {said.en}{others}",
+        f"{first.name} {first.verdict}：{said.zh}{others_zh}",
+    )
 
 
 def _figures(results: Sequence[CheckResult]) -> dict[str, Mapping[str, Any]]:
@@ -224,4 +232,3 @@ def _baseline(trial: Trial) -> dict[str, str] | None:
         "accepted_at": kept.accepted_at.isoformat(timespec="seconds"),
         "reason": kept.reason,
     }
-

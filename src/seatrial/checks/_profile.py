@@ -57,7 +57,9 @@ class _ProfileFile(BaseModel):
 
 def profile_names() -> list[str]:
     """The profiles that come with Seatrial."""
-    return sorted(each.name.removesuffix(".yaml") for each in _SHIPPED.iterdir() if each.name.endswith(".yaml"))
+    return sorted(
+        each.name.removesuffix(".yaml") for each in _SHIPPED.iterdir() if each.name.endswith(".yaml")
+    )
 
 
 def load_profile(name: str) -> Profile:
@@ -82,5 +84,7 @@ def load_profile(name: str) -> Profile:
     try:
         read = _ProfileFile.model_validate(yaml.safe_load(text))
     except (ValidationError, yaml.YAMLError) as error:
-        raise UsageError(f"profile '{name}' cannot be read: {error}", hint="see docs/reference/profiles.md") from error
+        raise UsageError(
+            f"profile '{name}' cannot be read: {error}", hint="see docs/reference/profiles.md"
+        ) from error
     return Profile(name=label, **read.model_dump())

@@ -46,5 +46,9 @@ def contract_of(artifact: Artifact, given: Path | None) -> tuple[Contract, str]:
                 return load_contract(folder / name), str(folder / name)
     config = find_config(here)
     if config is not None:
-        return contract_from_config(config, artifact.inputs, artifact.outputs), f"{config} (the model family's own file)"
-    return draft_contract(artifact.inputs, artifact.outputs, name_of(artifact)), "the graph alone (no contract.yaml found)"
+        return contract_from_config(
+            config, artifact.inputs, artifact.outputs
+        ), f"{config} (the model family's own file)"
+    return draft_contract(
+        artifact.inputs, artifact.outputs, name_of(artifact)
+    ), "the graph alone (no contract.yaml found)"

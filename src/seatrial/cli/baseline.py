@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 def default_store() -> Path:
     """`$SEATRIAL_HOME/baselines.db`, else in the user's data folder."""
     home = os.environ.get("SEATRIAL_HOME")
-    return Path(home) / "baselines.db" if home else Path.home() / ".local" / "share" / "seatrial" / "baselines.db"
+    return (
+        Path(home) / "baselines.db"
+        if home
+        else Path.home() / ".local" / "share" / "seatrial" / "baselines.db"
+    )
 
 
 store_option = click.option(
@@ -66,7 +70,10 @@ def _record(baselines: Baselines, name: str) -> BaselineRecord:
     record = baselines.find(name=name)
     if record is None:
         known = ", ".join(sorted({each.name for each in baselines.list()})) or "none yet"
-        raise NotFound(f"no baseline named '{name}'", hint=f"there are: {known}; accept one with: seatrial baseline accept")
+        raise NotFound(
+            f"no baseline named '{name}'",
+            hint=f"there are: {known}; accept one with: seatrial baseline accept",
+        )
     return record
 
 
@@ -81,7 +88,9 @@ def list_command(*, store: Path | None) -> None:
     """List what was accepted, newest first."""
     records = open_store(store).list()
     if not records:
-        click.echo("no baseline yet; accept one with: seatrial baseline accept REPORT --name NAME --reason WHY")
+        click.echo(
+            "no baseline yet; accept one with: seatrial baseline accept REPORT --name NAME --reason WHY"
+        )
     for each in records:
         when = each.accepted_at.isoformat(timespec="minutes")
         click.secho(f"{each.name:<20}", bold=True, nl=False)
@@ -96,7 +105,15 @@ def show_command(*, name: str, store: Path | None) -> None:
     import json
 
     record = _record(open_store(store), name)
-    for label in ("name", "accepted_by", "accepted_at", "reason", "model_path", "model_digest", "data_digest"):
+    for label in (
+        "name",
+        "accepted_by",
+        "accepted_at",
+        "reason",
+        "model_path",
+        "model_digest",
+        "data_digest",
+    ):
         click.echo(f"{label:<14}{getattr(record, label)}")
     for label in ("preprocess_digest", "environment_digest"):
         click.echo(f"{label:<20}{getattr(record, label)}")
@@ -111,7 +128,9 @@ def show_command(*, name: str, store: Path | None) -> None:
 @click.argument("report", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="Name of the baseline, such as the model's.")
 @click.option("--reason", required=True, help="Why these numbers are accepted.")
-@click.option("--by", "person", default=None, help="Who accepts them [default: the user running the command].")
+@click.option(
+    "--by", "person", default=None, help="Who accepts them [default: the user running the command]."
+)
 @click.option("--despite-fail", is_flag=True, help="Accept the figures of a report whose gate said no.")
 @store_option
 def accept_command(
@@ -121,7 +140,10 @@ def accept_command(
     from seatrial.checks import Verdict, from_json
 
     if not report.is_file():
-        raise NotFound(f"no report at {report}", hint="run: seatrial check MODEL --data HELDOUT -o OUT, then give OUT/report.json")
+        raise NotFound(
+            f"no report at {report}",
+            hint="run: seatrial check MODEL --data HELDOUT -o OUT, then give OUT/report.json",
+        )
     read = from_json(report.read_text("utf-8"))
     if read.verdict is not Verdict.PASS and not despite_fail:
         raise UsageError(

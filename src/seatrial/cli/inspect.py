@@ -67,7 +67,13 @@ def _data(artifact: Any, *, all_parameters: bool) -> dict[str, Any]:
 
 def _spec(spec: TensorSpec) -> dict[str, Any]:
     bounds = {key: value for key, value in (("low", spec.low), ("high", spec.high)) if value is not None}
-    return {"name": spec.name, "dtype": spec.dtype, "shape": list(spec.shape), "layout": spec.layout, **bounds}
+    return {
+        "name": spec.name,
+        "dtype": spec.dtype,
+        "shape": list(spec.shape),
+        "layout": spec.layout,
+        **bounds,
+    }
 
 
 def _print(data: dict[str, Any], *, all_parameters: bool) -> None:
@@ -78,7 +84,9 @@ def _print(data: dict[str, Any], *, all_parameters: bool) -> None:
     row("model", data["path"])
     row("format", f"{data['format']}, {data['version']}")
     row("digest", data["digest"])
-    files = ", ".join(f"{each['name']} ({human_size(each['size'])}, {each['role']})" for each in data["files"])
+    files = ", ".join(
+        f"{each['name']} ({human_size(each['size'])}, {each['role']})" for each in data["files"]
+    )
     row("files", files)
     for kind in ("inputs", "outputs"):
         for place, spec in enumerate(data[kind]):
@@ -105,7 +113,9 @@ def _print(data: dict[str, Any], *, all_parameters: bool) -> None:
 def describe(spec: dict[str, Any]) -> str:
     """One tensor in one line: `image  float32 [?, 1, 8, 8]  NCHW`."""
     shape = ", ".join(_dimension(each) for each in spec["shape"])
-    bounds = f"  in {spec.get('low', '-inf')}..{spec.get('high', 'inf')}" if {"low", "high"} & set(spec) else ""
+    bounds = (
+        f"  in {spec.get('low', '-inf')}..{spec.get('high', 'inf')}" if {"low", "high"} & set(spec) else ""
+    )
     return f"{spec['name']}  {spec['dtype']} [{shape}]  {spec['layout']}{bounds}".rstrip()
 
 

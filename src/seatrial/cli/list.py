@@ -25,9 +25,13 @@ def command(*, room: str) -> None:
     if room == "profiles":
         from seatrial.checks import load_profile, profile_names
 
-        rows = [(name, "requires " + ", ".join(sorted(load_profile(name).required))) for name in profile_names()]
+        rows = [
+            (name, "requires " + ", ".join(sorted(load_profile(name).required))) for name in profile_names()
+        ]
     else:
-        found = sorted(extensions.find(*ROOMS[room]).values(), key=lambda each: (getattr(each, "order", 0), each.name))
+        found = sorted(
+            extensions.find(*ROOMS[room]).values(), key=lambda each: (getattr(each, "order", 0), each.name)
+        )
         rows = [(each.name, _line(room, each)) for each in found]
     width = max(len(name) for name, _ in rows)
     for name, line in rows:

@@ -1,8 +1,8 @@
 """The command line: commands load when they are called; exit codes live here and nowhere else.
 
-    0  done, or the gate said yes        3  the model or its contract is at fault
-    1  the gate said no                  4  a digest or a signature does not match
-    2  the call is wrong                 5  something that should answer does not
+0  done, or the gate said yes        3  the model or its contract is at fault
+1  the gate said no                  4  a digest or a signature does not match
+2  the call is wrong                 5  something that should answer does not
 """
 
 from __future__ import annotations

@@ -1,0 +1,64 @@
+"""`seatrial convert`: artifact in, artifact out, believed only when compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from seatrial.cli._resolve import contract_of
+from seatrial.errors import UsageError
+
+
+@click.command("convert")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    help="Format to convert to, such as onnx (see: seatrial list converters).",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Real samples to compare on [default: made from the specs].",
+)
+@click.option(
+    "--contract", "given", type=click.Path(path_type=Path), help="[default: found beside the model]"
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for the result [default: MODEL's folder-TARGET].",
+)
+def command(*, model: Path, target: str, data: Path | None, given: Path | None, out: Path | None) -> None:
+    """Convert MODEL and compare the result with it, element by element, on several batches and lengths.
+
+    The converter runs in a process of its own; a result that differs is refused and nothing is written.
+    """
+    from seatrial.cli.inspect import human_size
+    from seatrial.contract import read_held_out
+    from seatrial.converters import convert, feeds_for
+    from seatrial.model import open_model
+
+    artifact = open_model(model)
+    folder = out or artifact.graph.parent.with_name(f"{artifact.graph.resolve().parent.name}-{target}")
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty", hint="give another folder with -o")
+    contract, _ = contract_of(artifact, given)
+    held_out = read_held_out(data, contract=contract, limit=64) if data else None
+    result = convert(
+        artifact,
+        target,
+        folder,
+        samples=feeds_for(contract, held_out),
+        progress=lambda text: click.echo(f"  {text}", err=True),
+    )
+    click.echo(
+        f"wrote {result.artifact.graph} ({human_size(result.artifact.size)}, {result.artifact.version})"
+    )
+    for each in result.comparisons:
+        click.echo(f"  {each}")
+    for note in result.notes:
+        click.echo(f"  note: {note}")

@@ -1,0 +1,111 @@
+"""`seatrial infer`: samples through the contract's pipeline and the model, on any installed runtime."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seatrial.cli._resolve import contract_of
+from seatrial.errors import NotFound, SeatrialError, UsageError
+
+
+@click.command("infer")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1)
+@click.option("--text", "texts", multiple=True, help="A text to infer on; may be repeated.")
+@click.option(
+    "--contract", "given", type=click.Path(path_type=Path), help="[default: found beside the model]"
+)
+@click.option("--runtime", default="auto", show_default=True, help="See: seatrial list runtimes.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1))
+@click.option("--timeout", default=60.0, show_default=True, help="Seconds one call may take.")
+def command(
+    *,
+    model: Path,
+    inputs: tuple[str, ...],
+    texts: tuple[str, ...],
+    given: Path | None,
+    runtime: str,
+    threads: int,
+    timeout: float,
+) -> int:
+    """Infer on each of INPUTS: files, folders, or .npz with arrays by input name. One JSON line a sample.
+
+    Exits with 3 when a sample could not be inferred; the others are answered all the same.
+    """
+    from seatrial.model import open_model
+    from seatrial.runtimes import SessionOptions, open_session
+
+    artifact = open_model(model)
+    contract, source = contract_of(artifact, given)
+    click.echo(f"contract: {source}", err=True)
+    payloads = [*_payloads(inputs), *((text, text) for text in texts)]
+    if not payloads:
+        raise UsageError("nothing to infer on", hint="give files, folders or --text")
+    failed = 0
+    options = SessionOptions(threads=threads, timeout=timeout)
+    with open_session(artifact, runtime=runtime, options=options) as session:
+        for key, payload in payloads:
+            try:
+                feeds, context = contract.prepare(payload)
+                answer = contract.answer(session.run(feeds), 0, context)
+                line = {"input": key, "answer": _plain(answer)}
+            except SeatrialError as error:
+                failed += 1
+                line = {"input": key, "error": error.message, "what to do": error.hint}
+            click.echo(json.dumps(line, ensure_ascii=False))
+    return 3 if failed else 0
+
+
+def _payloads(inputs: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    for name in inputs:
+        path = Path(name)
+        if path.is_dir():
+            for each in sorted(path.rglob("*")):
+                if each.is_file() and each.suffix.lower() in {
+                    ".png",
+                    ".jpg",
+                    ".jpeg",
+                    ".bmp",
+                    ".webp",
+                    ".npz",
+                    ".npy",
+                }:
+                    yield from _file(each)
+        elif path.exists():
+            yield from _file(path)
+        else:
+            raise NotFound(f"no file or folder {name}", hint="for a text to infer on, use --text")
+
+
+def _file(path: Path) -> Iterator[tuple[str, Any]]:
+    import numpy as np
+
+    if path.suffix == ".npy":
+        yield str(path), np.load(path, allow_pickle=False)
+    elif path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            yield str(path), {key: arrays[key] for key in arrays.files}
+    elif path.suffix == ".txt":
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+            yield f"{path}:{number}", line
+    else:
+        yield str(path), path
+
+
+def _plain(value: Any) -> Any:
+    import numpy as np
+
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value
