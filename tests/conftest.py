@@ -35,7 +35,8 @@ def digits() -> Path:
     with (folder.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "done").exists():
-            subprocess.run([sys.executable, "-W", "ignore", str(recipe), str(folder)], check=True, capture_output=True)
+            command = [sys.executable, "-W", "ignore", str(recipe), str(folder)]
+            subprocess.run(command, check=True, capture_output=True)
             (folder / "done").touch()
     return folder
 

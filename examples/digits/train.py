@@ -67,9 +67,8 @@ def train(seed: int, epochs: int) -> DigitsNet:
 def export(net: DigitsNet, out: Path, seed: int) -> None:
     """Writes model/, held_out.npz, contract.yaml and the training-side predictions."""
     (out / "model").mkdir(parents=True, exist_ok=True)
-    paddle.jit.save(
-        net, str(out / "model" / "inference"), input_spec=[InputSpec([None, 1, 8, 8], "float32", name="image")]
-    )
+    image = InputSpec([None, 1, 8, 8], "float32", name="image")
+    paddle.jit.save(net, str(out / "model" / "inference"), input_spec=[image])
     train_x, train_y, held_x, held_y = split(seed)
     np.savez(out / "held_out.npz", image=held_x, label=held_y)
     np.savez(out / "members.npz", image=train_x, label=train_y)
