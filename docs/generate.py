@@ -1,0 +1,123 @@
+"""Writes docs/reference from the code. `make docs` runs it; a test fails when a page is out of step.
+
+Usage: python docs/generate.py [--check]
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from seatrial import errors, extensions
+from seatrial.checks import all_checks, load_profile, profile_names
+from seatrial.cli.list import ROOMS
+from seatrial.cli.main import COMMANDS, EXIT_CODES, seatrial
+from seatrial.contract.pipeline import REQUIRED
+
+REFERENCE = Path(__file__).resolve().parent / "reference"
+HEAD = "<!-- Written by docs/generate.py from the code; change the code, not this page. -->\n"
+
+
+def cli_page() -> str:
+    """Every command with its help."""
+    parts = [HEAD, "# Command line\n", "```text", _help(seatrial, "seatrial"), "```\n"]
+    for name in COMMANDS:
+        command = seatrial.get_command(click.Context(seatrial), name)
+        assert command is not None, name
+        parts += _command(command, f"seatrial {name}")
+    parts += ["## Exit codes\n", "| code | means |", "|---|---|", "| 0 | done, or the gate said yes |"]
+    parts += ["| 1 | the gate said no |"]
+    parts += [f"| {code} | {(family.__doc__ or '').splitlines()[0]} (`{family.__name__}`) |" for family, code in EXIT_CODES]
+    return "\n".join(parts) + "\n"
+
+
+def _command(command: click.Command, path: str) -> Iterator[str]:
+    yield from (f"## {path}\n", "```text", _help(command, path), "```\n")
+    if isinstance(command, click.Group):
+        for name in sorted(command.commands):
+            yield from _command(command.commands[name], f"{path} {name}")
+
+
+def _help(command: click.Command, path: str) -> str:
+    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+    return command.get_help(context)
+
+
+def checks_page() -> str:
+    """The ten questions, and the profiles that require them."""
+    rows = [HEAD, "# Checks\n", "| # | check | asks | 检查 | promises |", "|---|---|---|---|---|"]
+    rows += [
+        f"| {each.order} | `{each.name}` | {each.question.en} | {each.question.zh} | {', '.join(each.promises)} |"
+        for each in all_checks()
+    ]
+    rows.append("\nEach file of `src/seatrial/checks/` is one check; an entry point in `seatrial.checks` adds another.")
+    return "\n".join(rows) + "\n"
+
+
+def profiles_page() -> str:
+    """What each shipped profile asks for."""
+    rows = [HEAD, "# Profiles\n", "| profile | precision | threads | runtimes | required | limits |", "|---|---|---|---|---|---|"]
+    for name in profile_names():
+        each = load_profile(name)
+        limits = ", ".join(f"`{key}` = {value}" for key, value in each.limits.items())
+        required = ", ".join(f"`{item}`" for item in sorted(each.required))
+        rows.append(f"| `{name}` | {each.precision} | {each.threads} | {', '.join(each.runtimes)} | {required} | {limits} |")
+    rows.append("\nA profile of your own is a YAML file with the same fields: `seatrial check ... --profile mine.yaml`.")
+    return "\n".join(rows) + "\n"
+
+
+def steps_page() -> str:
+    """Every pipeline step with its options."""
+    rows = [HEAD, "# Pipeline steps\n", "| step | stage | does | options |", "|---|---|---|---|"]
+    for step in extensions.find(*ROOMS["steps"]).values():
+        options = ", ".join(
+            f"`{key}`" if value is REQUIRED else f"`{key}` = {value!r}" for key, value in step.options.items()
+        )
+        rows.append(f"| `{step.name}` | {step.stage} | {step.summary} | {options} |")
+    rows.append("\nAn option without a default must be given.")
+    return "\n".join(rows) + "\n"
+
+
+def extensions_page() -> str:
+    """Formats, runtimes, converters and readers."""
+    rows = [HEAD, "# Formats, runtimes, converters, readers\n"]
+    for room in ("formats", "runtimes", "converters", "readers"):
+        rows += [f"## {room.capitalize()}\n", "| name | does |", "|---|---|"]
+        rows += [f"| `{each.name}` | {each.summary} |" for each in extensions.find(*ROOMS[room]).values()]
+        rows.append("")
+    return "\n".join(rows)
+
+
+def errors_page() -> str:
+    """The tree of errors."""
+    return f"{HEAD}# Errors\n\n```text\n{(errors.__doc__ or '').strip()}\n```\n"
+
+
+PAGES = {
+    "cli.md": cli_page,
+    "checks.md": checks_page,
+    "profiles.md": profiles_page,
+    "steps.md": steps_page,
+    "extensions.md": extensions_page,
+    "errors.md": errors_page,
+}
+
+
+def main() -> int:
+    """Writes the pages, or with --check says which are out of step."""
+    stale = []
+    for name, page in PAGES.items():
+        path, text = REFERENCE / name, page()
+        if not path.exists() or path.read_text("utf-8") != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(text, "utf-8")
+    print(("out of step: " if "--check" in sys.argv else "wrote: ") + (", ".join(stale) or "nothing"))
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
