@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +14,9 @@ from seatrial.contract import Contract, HeldOut, Sample, TensorSpec
 from seatrial.errors import NotFound, UsageError
 from seatrial.model import Artifact, ModelFile, Parameter
 from seatrial.runtimes import Exercise, OperatorOutput, Resources, SessionOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Run = Callable[[Mapping[str, Any]], list[Any]]
 
