@@ -1,8 +1,27 @@
 """What goes in and out of a model: specs, pipelines as data, the contract, held-out samples."""
 
-from seatrial.contract.contract import Contract
+from seatrial.contract.contract import Contract, draft_contract
+from seatrial.contract.document import dump_contract, fingerprinted, load_contract, save_contract
+from seatrial.contract.feeds import Batch, check_feeds, collate, scatter
 from seatrial.contract.pipeline import Context, Pipeline, StepCall
 from seatrial.contract.sample import HeldOut, Sample
 from seatrial.contract.tensor import TensorSpec
 
-__all__ = ["Context", "Contract", "HeldOut", "Pipeline", "Sample", "StepCall", "TensorSpec"]
+__all__ = [
+    "Batch",
+    "Context",
+    "Contract",
+    "HeldOut",
+    "Pipeline",
+    "Sample",
+    "StepCall",
+    "TensorSpec",
+    "check_feeds",
+    "collate",
+    "draft_contract",
+    "dump_contract",
+    "fingerprinted",
+    "load_contract",
+    "save_contract",
+    "scatter",
+]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jsonschema import Draft202012Validator
+
+from seatrial.contract.answer import SCHEMAS, plain, row_of
+from seatrial.contract.feeds import check_feeds
 from seatrial.contract.pipeline import Context, Pipeline
 from seatrial.contract.sample import Payload
 from seatrial.contract.tensor import TensorSpec
+from seatrial.errors import ContractViolation
 
 VERSION = "seatrial/contract/1"
 
@@ -45,6 +54,8 @@ class Contract:
         limits: Bounds that override the profile's, such as `{"accuracy.minimum": 0.97}`.
         source: Where it was read from, for people; not part of the digest.
         root: Folder that relative names in it start from; not part of the digest.
+        files: Where `labels` and `vocabulary` are kept when they are too long for the contract itself:
+            file names relative to `root`, one entry a line, by `labels` or `vocabulary`.
     """
 
     name: str
@@ -58,8 +69,9 @@ class Contract:
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     output_schema: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
-    source: str = ""
-    root: Path = field(default_factory=Path)
+    source: str = field(default="", compare=False)
+    root: Path = field(default_factory=Path, compare=False)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def context(self) -> Context:
         """A fresh context for one sample."""
@@ -71,7 +83,23 @@ class Contract:
         Raises:
             ContractViolation: The payload cannot be read, or the arrays break the specs.
         """
-        raise NotImplementedError
+        context = self.context()
+        value = self.preprocess.run(payload, context)
+        if not isinstance(value, Mapping):
+            if len(self.inputs) != 1:
+                raise ContractViolation(
+                    f"the preprocessing gives one array and the model takes {len(self.inputs)} inputs",
+                    hint="end it with the step 'feed', which says what goes into which input",
+                )
+            value = {self.inputs[0].name: value}
+        for name, array in value.items():
+            if not isinstance(array, np.ndarray):
+                raise ContractViolation(
+                    f"input '{name}' is still a {type(array).__name__} after the preprocessing, not an array"
+                )
+        feeds = {name: np.ascontiguousarray(array[None]) for name, array in value.items()}
+        check_feeds(self.inputs, feeds)
+        return feeds, context
 
     def answer(self, outputs: Sequence[Any], row: int, context: Context) -> Any:
         """Row `row` of the outputs (batch axis included) -> the answer.
@@ -79,12 +107,55 @@ class Contract:
         Raises:
             ContractViolation: The answer breaks `output_schema`, or a step refused it.
         """
-        raise NotImplementedError
+        value = plain(self.postprocess.run(row_of(outputs, self.outputs, row), context))
+        error = next(self._validator.iter_errors(value), None)
+        if error is not None:
+            raise ContractViolation(f"{error.json_path.replace('$', 'answer', 1)}: {error.message[:300]}")
+        return value
+
+    @cached_property
+    def answer_schema(self) -> Mapping[str, Any]:
+        """JSON Schema of an answer: the contract's own, else that of the task."""
+        return self.output_schema or SCHEMAS[self.task]
+
+    @cached_property
+    def _validator(self) -> Draft202012Validator:
+        return Draft202012Validator(self.answer_schema)
 
     def digest(self) -> str:
-        """`sha256:...` over everything that changes answers (`source`, `root` and `limits` do not)."""
-        raise NotImplementedError
+        """`sha256:...` over everything that changes answers.
+
+        `name`, `source`, `root`, `files`, `fingerprints` and `limits` do not change them.
+        """
+        return digest_of(
+            {
+                "task": self.task,
+                "inputs": [asdict(spec) for spec in self.inputs],
+                "outputs": [asdict(spec) for spec in self.outputs],
+                "output_schema": self.answer_schema,
+                **self._pipelines(),
+            }
+        )
 
     def preprocess_digest(self) -> str:
         """`sha256:...` over the two pipelines, labels and vocabulary."""
-        raise NotImplementedError
+        return digest_of(self._pipelines())
+
+    def _pipelines(self) -> dict[str, Any]:
+        return {
+            "preprocess": [call.to_data() for call in self.preprocess.calls],
+            "postprocess": [call.to_data() for call in self.postprocess.calls],
+            "labels": self.labels,
+            "vocabulary": self.vocabulary,
+        }
+
+
+def digest_of(data: Any) -> str:
+    """`sha256:...` over data in its canonical JSON form: sorted keys, no spaces, UTF-8."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def draft_contract(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], name: str) -> Contract:
+    """The contract that a graph alone allows: its specs, no pre- and postprocessing, raw outputs as the answer."""
+    return Contract(name=name, task="tensor", inputs=tuple(inputs), outputs=tuple(outputs))

@@ -1,0 +1,69 @@
+"""Resampling as the two libraries do it: they disagree, and a model wants the one it was trained with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from seatrial.contract.pipeline import Context
+from seatrial.contract.sample import Array
+from seatrial.contract.steps import _geometry
+from seatrial.errors import ContractViolation
+
+Interpolation = Literal["nearest", "linear", "cubic", "area", "lanczos"]
+Library = Literal["opencv", "pillow"]
+
+LARGEST_SIDE = 16384
+
+_OPENCV = {
+    "nearest": cv2.INTER_NEAREST,
+    "linear": cv2.INTER_LINEAR,
+    "cubic": cv2.INTER_CUBIC,
+    "area": cv2.INTER_AREA,
+    "lanczos": cv2.INTER_LANCZOS4,
+}
+_PILLOW = {
+    "nearest": Image.Resampling.NEAREST,
+    "linear": Image.Resampling.BILINEAR,
+    "cubic": Image.Resampling.BICUBIC,
+    "area": Image.Resampling.BOX,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def resample(
+    image: Array, size: tuple[int, int], context: Context, *, interpolation: Interpolation, library: Library
+) -> Array:
+    """Stretches an image to exactly `size` and notes the scale.
+
+    Args:
+        image: Height, width, channels; uint8 or float32.
+        size: Height and width wanted.
+        context: Takes the note.
+        interpolation: How values between pixels are made. `area` is Pillow's `BOX`.
+        library: OpenCV samples the source, Pillow filters it when it shrinks.
+
+    Raises:
+        ContractViolation: A side under 1 or over `LARGEST_SIDE`, or a number type the library cannot take.
+    """
+    height, width = size
+    if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
+        raise ContractViolation(
+            f"the image would become {height} x {width}; a side is 1 to {LARGEST_SIDE} pixels"
+        )
+    if image.dtype not in (np.uint8, np.float32):
+        raise ContractViolation(f"takes an image of uint8 or float32, not {image.dtype}")
+    if library == "opencv":
+        result = cv2.resize(image, (width, height), interpolation=_OPENCV[interpolation])
+    else:
+        planes = [
+            np.asarray(Image.fromarray(image[:, :, channel]).resize((width, height), _PILLOW[interpolation]))
+            for channel in range(image.shape[2])
+        ]
+        result = np.stack(planes, axis=2)
+    _geometry.scaled(context, height / image.shape[0], width / image.shape[1])
+    array: Array = result.reshape(height, width, image.shape[2])
+    return array

@@ -1,0 +1,37 @@
+"""Brings a line of text to a fixed height; the width follows the picture (PaddleOCR's recognition)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from seatrial.contract.pipeline import Context
+from seatrial.contract.sample import Array
+from seatrial.contract.steps._resample import Interpolation, Library, resample
+from seatrial.contract.steps._step import FunctionStep
+from seatrial.contract.steps._values import as_image
+from seatrial.errors import ContractViolation
+
+
+def _resize_width(
+    value: Any,
+    context: Context,
+    /,
+    *,
+    height: int,
+    max_width: int | None = None,
+    interpolation: Interpolation = "linear",
+    library: Library = "opencv",
+) -> Array:
+    """Width = ceil(height * width / height of the source), at most `max_width`. `pad` does the rest."""
+    image = as_image(value)
+    if height < 1 or (max_width is not None and max_width < 1):
+        raise ContractViolation("height and max_width must be 1 or more")
+    width = math.ceil(height * image.shape[1] / image.shape[0])
+    if max_width is not None:
+        width = min(width, max_width)
+    context.notes["valid_width"] = width
+    return resample(image, (height, width), context, interpolation=interpolation, library=library)
+
+
+STEP = FunctionStep("resize_width", "preprocess", "fixed height, width by the picture's ratio", _resize_width)
