@@ -1,5 +1,38 @@
-"""What runs a model: engines, each in a process of its own."""
+"""What runs a model: engines, each in a process of its own.
 
-from seatrial.runtimes._session import Exercise, OperatorOutput, Resources, Session, SessionOptions
+The names are looked up when they are first used, because the worker processes import this package too
+and must get by with the standard library, numpy and their engine.
+"""
 
-__all__ = ["Exercise", "OperatorOutput", "Resources", "Session", "SessionOptions"]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seatrial.runtimes._open import available_runtimes, open_session
+    from seatrial.runtimes._pool import Pool
+    from seatrial.runtimes._session import Exercise, OperatorOutput, Resources, Session, SessionOptions
+
+__all__ = [
+    "Exercise",
+    "OperatorOutput",
+    "Pool",
+    "Resources",
+    "Session",
+    "SessionOptions",
+    "available_runtimes",
+    "open_session",
+]
+
+_HOMES = {"Pool": "_pool", "available_runtimes": "_open", "open_session": "_open"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name from the file that defines it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'seatrial.runtimes' has no attribute '{name}'")
+    home = importlib.import_module(f"seatrial.runtimes.{_HOMES.get(name, '_session')}")
+    value = getattr(home, name)
+    globals()[name] = value
+    return value

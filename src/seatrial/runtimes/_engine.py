@@ -1,0 +1,142 @@
+"""What a runtime's file defines: `RUNTIME`, and the engine that lives in the worker.
+
+A runtime's file is imported in the worker too, beside nothing but the standard library, numpy and its
+engine; keep its imports to those and to `seatrial.errors`, `seatrial.lazy` and this file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from numpy.typing import NDArray
+
+from seatrial import lazy
+from seatrial.errors import UsageError
+
+Array = NDArray[Any]
+
+
+class Traced(NamedTuple):
+    """One operator's output as the worker saw it; see `OperatorOutput`."""
+
+    label: str
+    operator: str
+    tensor: str
+    value: Array
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model to load, as the worker is told.
+
+    Attributes:
+        graph: File with the graph.
+        weights: File with the parameters; empty when they are in the graph or missing.
+        format: The artifact's format.
+        inputs: Names, in the graph's order.
+        parameters: Names of the weights.
+        native: Precision that the files are in: `float32`, `float16`, `bfloat16` or `int8`.
+        threads: Math threads.
+        precision: Asked for.
+        optimize: Whether graph optimisation is on.
+        engine: Engine-specific switches.
+        scratch: An empty folder of this session, deleted with it.
+    """
+
+    graph: str
+    weights: str
+    format: str
+    inputs: Sequence[str]
+    parameters: Sequence[str]
+    native: str
+    threads: int
+    precision: str
+    optimize: bool
+    engine: Mapping[str, Any]
+    scratch: str
+
+
+class Engine:
+    """A model in its engine, inside the worker. Made before the fork, loaded after it.
+
+    `__init__` imports the engine (seconds, once); `load` and the calls happen in a forked child each.
+    Whatever they raise becomes an `EngineFailure` of kind `exception`; `UsageError` crosses as such.
+    """
+
+    notes: list[str]
+    switches: ClassVar[Mapping[str, type]] = {}
+
+    def version(self) -> str:
+        """The engine's version."""
+        raise NotImplementedError
+
+    def load(self, task: Task) -> None:
+        """Loads the model."""
+        raise NotImplementedError
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Infers one batch; outputs by index. The feeds are views that change with the next call."""
+        raise NotImplementedError
+
+    def trace(self, feeds: Mapping[str, Array]) -> Iterable[Traced]:
+        """Infers once with every operator's output."""
+        raise UsageError("this runtime cannot be traced")
+
+    def gradients(self, feeds: Mapping[str, Array], of: str, output: int, index: Sequence[int]) -> Array:
+        """The gradient of one output element a row with respect to one input."""
+        raise UsageError("this runtime gives no gradients", hint="use an attribution without gradients, or paddle")
+
+    def exercise(self) -> dict[str, Any]:
+        """`threads`, `precision` and `operators` as they really were."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One engine as people choose it.
+
+    Attributes:
+        name: What `--runtime` says.
+        summary: One line for `seatrial list runtimes`.
+        formats: What it runs.
+        extra: The extra of `seatrial` that installs it.
+        module: The importable name that must be there.
+        distribution: What its version is looked up by.
+        engine: The class that lives in the worker.
+        switches: Names and types of the engine-specific switches it takes, `python` aside.
+        environment: Variables of the worker's environment, on top of the common ones.
+    """
+
+    name: str
+    summary: str
+    formats: tuple[str, ...]
+    extra: str
+    module: str
+    distribution: str
+    engine: type[Engine]
+    switches: Mapping[str, type] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def interpreter(self) -> str:
+        """A Python of another environment that runs this engine, or empty: `SEATRIAL_PADDLE_PYTHON`."""
+        return os.environ.get(f"SEATRIAL_{self.name.upper()}_PYTHON", "")
+
+    def available(self) -> bool:
+        """Whether the engine is installed here, or an interpreter beside this one is named for it."""
+        return bool(self.interpreter()) or lazy.installed(self.module)
+
+    def version(self) -> str:
+        """The installed version, or empty; that of another interpreter is told by its sessions."""
+        return "" if self.interpreter() else lazy.version(self.distribution)
+
+
+def linked(source: str, folder: str, name: str) -> str:
+    """A link to `source` under another file name, for engines that go by suffixes."""
+    link = Path(folder) / name
+    if not link.is_symlink():
+        link.symlink_to(Path(source).resolve())
+    return str(link)

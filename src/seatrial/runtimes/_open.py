@@ -1,0 +1,74 @@
+"""Opens sessions."""
+
+from __future__ import annotations
+
+from seatrial import extensions
+from seatrial.errors import MissingDependency, ModelError, UnsupportedModel
+from seatrial.model.artifact import Artifact
+from seatrial.runtimes._client import WorkerSession
+from seatrial.runtimes._engine import Runtime
+from seatrial.runtimes._session import Session, SessionOptions
+
+# Which runtime `auto` takes: the one that made the model first, then by how many formats it serves.
+_PREFERRED = ("paddle", "onnxruntime", "openvino")
+
+
+def all_runtimes() -> dict[str, Runtime]:
+    """Every runtime there is, installed or not, by name."""
+    return extensions.find("seatrial.runtimes", "RUNTIME")
+
+
+def available_runtimes(artifact: Artifact) -> list[str]:
+    """Installed runtimes that run this artifact's format, the one `auto` takes first."""
+    names = [name for name, each in all_runtimes().items() if artifact.format in each.formats and each.available()]
+    return sorted(names, key=lambda name: (_PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED), name))
+
+
+def open_session(
+    artifact: Artifact,
+    runtime: str = "auto",
+    options: SessionOptions | None = None,
+    *,
+    unverified: bool = False,
+) -> Session:
+    """Loads a model in a worker process (M40).
+
+    Args:
+        artifact: The model, as `seatrial.model.open_model` read it.
+        runtime: A name from `all_runtimes()`, or `auto` for the first that is installed and fits.
+        options: How to run it.
+        unverified: Also load an artifact with problems, and hand feeds to the engine unchecked. Only for
+            checks that want to see what the engine does; the worker takes the damage.
+
+    Raises:
+        ModelError: The artifact has problems.
+        UnsupportedModel: No runtime, or not this one, runs the format.
+        MissingDependency: The runtime is not installed; the hint names the pip line.
+        EngineFailure: The engine cannot load it.
+    """
+    if artifact.problems and not unverified:
+        first = artifact.problems[0]
+        raise ModelError(f"{first.where}: {first.message}", hint=first.hint)
+    chosen = _choose(artifact, runtime)
+    return WorkerSession(artifact, chosen, options or SessionOptions(), checked=not unverified)
+
+
+def _choose(artifact: Artifact, name: str) -> Runtime:
+    runtimes = all_runtimes()
+    fitting = [each for each in runtimes.values() if artifact.format in each.formats]
+    if name == "auto":
+        installed = available_runtimes(artifact)
+        if installed:
+            return runtimes[installed[0]]
+        if not fitting:
+            raise UnsupportedModel(f"no runtime runs the format '{artifact.format}'")
+        name = fitting[0].name
+    runtime: Runtime = extensions.get("seatrial.runtimes", "RUNTIME", name)
+    if runtime not in fitting:
+        can = ", ".join(each.name for each in fitting) or "none"
+        raise UnsupportedModel(
+            f"{name} does not run {artifact.format}", hint=f"runtimes for it: {can}; or convert it first"
+        )
+    if not runtime.available():
+        raise MissingDependency(f"{name} is not installed", hint=f"pip install 'seatrial[{runtime.extra}]'")
+    return runtime

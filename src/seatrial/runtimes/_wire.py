@@ -1,0 +1,184 @@
+"""How a session and its worker talk: framed JSON over a socket, arrays in shared memory. No pickle.
+
+Used on both sides, so it needs only the standard library and numpy.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import mmap
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_HEADER = struct.Struct("<I")
+_LONGEST = 256 << 20
+_ALIGNMENT = 64
+_PAGES = 1 << 20
+# Only plain numbers cross: no objects, no structured types.
+_KINDS = frozenset("biufc")
+
+
+class WireError(Exception):
+    """The other side said something that is no message of ours."""
+
+
+def send(sock: socket.socket, message: Mapping[str, Any], *, descriptors: Sequence[int] = ()) -> None:
+    """Sends one message, with open files beside it."""
+    data = json.dumps(message).encode()
+    frame = _HEADER.pack(len(data)) + data
+    sent = socket.send_fds(sock, [frame], list(descriptors)) if descriptors else 0
+    sock.sendall(frame[sent:])
+
+
+def receive(
+    sock: socket.socket, *, deadline: float | None = None, descriptors: int = 0
+) -> tuple[dict[str, Any], list[int]]:
+    """Receives one message and the open files that came with it.
+
+    Args:
+        sock: A blocking stream socket.
+        deadline: On `time.monotonic()`'s clock; None waits for ever.
+        descriptors: How many files may come.
+
+    Raises:
+        EOFError: The other side is gone.
+        TimeoutError: The deadline passed.
+        WireError: What came is no message.
+    """
+    _wait(sock, deadline)
+    if descriptors:
+        first, files, _, _ = socket.recv_fds(sock, _HEADER.size, descriptors)
+    else:
+        first, files = sock.recv(_HEADER.size), []
+    if not first:
+        raise EOFError
+    header = first + _exactly(sock, _HEADER.size - len(first), deadline)
+    (length,) = _HEADER.unpack(header)
+    if length > _LONGEST:
+        raise WireError(f"a message of {length} bytes was announced")
+    try:
+        message = json.loads(_exactly(sock, length, deadline))
+    except ValueError as error:
+        raise WireError(f"a message is no JSON: {error}") from error
+    if not isinstance(message, dict):
+        raise WireError("a message is no object")
+    return message, files
+
+
+def _exactly(sock: socket.socket, length: int, deadline: float | None) -> bytes:
+    parts = []
+    while length:
+        _wait(sock, deadline)
+        part = sock.recv(min(length, _PAGES))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
+
+
+def _wait(sock: socket.socket, deadline: float | None) -> None:
+    if deadline is None:
+        return
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError
+
+
+class Arena:
+    """Shared memory that one side writes arrays into and the other reads them from.
+
+    It grows when it must and is used again for every call. It is sealed against shrinking, so that a
+    worker gone mad cannot pull the pages from under its parent.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._map: mmap.mmap | None = None
+
+    @classmethod
+    def create(cls, name: str) -> Arena:
+        """A new, empty one; `name` shows in `/proc`."""
+        descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        return cls(descriptor)
+
+    def write(self, arrays: Sequence[NDArray[Any]]) -> list[dict[str, Any]]:
+        """Copies the arrays in and returns the entries that tell the reader where they lie."""
+        entries: list[dict[str, Any]] = []
+        offset = 0
+        for array in arrays:
+            if array.dtype.kind not in _KINDS:
+                entries.append({"dtype": "string", "shape": list(array.shape), "values": _texts(array)})
+                continue
+            dtype = array.dtype.newbyteorder("=")
+            entries.append({"dtype": dtype.str, "shape": list(array.shape), "offset": offset})
+            offset += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
+        memory = self._mapped(offset)
+        for entry, array in zip(entries, arrays, strict=True):
+            if array.size and "offset" in entry:
+                self._view(memory, entry)[...] = array
+        return entries
+
+    def read(self, entries: Sequence[Mapping[str, Any]], *, copy: bool) -> list[NDArray[Any]]:
+        """The arrays of the entries; views into the shared memory unless `copy`.
+
+        Raises:
+            WireError: An entry points outside the memory, or to no plain array.
+        """
+        size = os.fstat(self.descriptor).st_size
+        arrays = []
+        for entry in entries:
+            if entry["dtype"] == "string":
+                texts = np.asarray(entry["values"], dtype=object)
+                arrays.append(texts.reshape(entry["shape"]))
+                continue
+            dtype = np.dtype(entry["dtype"])
+            count = math.prod(entry["shape"])
+            end = entry["offset"] + count * dtype.itemsize
+            if dtype.kind not in _KINDS or min([0, entry["offset"], *entry["shape"]]) < 0 or end > size:
+                raise WireError("an array lies outside the shared memory")
+            if not count:
+                arrays.append(np.zeros(entry["shape"], dtype))
+                continue
+            view = self._view(self._mapped(end), entry)
+            arrays.append(view.copy() if copy else view)
+        return arrays
+
+    def _view(self, memory: mmap.mmap, entry: Mapping[str, Any]) -> NDArray[Any]:
+        dtype = np.dtype(entry["dtype"])
+        count = math.prod(entry["shape"])
+        flat = np.frombuffer(memory, dtype=dtype, count=count, offset=entry["offset"])
+        return flat.reshape(entry["shape"])
+
+    def _mapped(self, needed: int) -> mmap.mmap:
+        if self._map is None or len(self._map) < needed:
+            size = os.fstat(self.descriptor).st_size
+            if size < max(needed, _PAGES):
+                size = -(-max(needed, 2 * size, _PAGES) // _PAGES) * _PAGES
+                os.ftruncate(self.descriptor, size)
+            # An outgrown map is dropped, not closed: views of it may still be in use.
+            self._map = mmap.mmap(self.descriptor, size)
+        return self._map
+
+    def close(self) -> None:
+        """Gives the memory back once the last view is gone; idempotent."""
+        self._map = None
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def _texts(array: NDArray[Any]) -> list[str]:
+    return [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in array.ravel()]

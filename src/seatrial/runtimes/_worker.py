@@ -1,0 +1,130 @@
+"""The worker's side of a session: takes its limits, loads the model, answers until the line is cut."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seatrial.errors import UsageError
+from seatrial.runtimes import _wire
+from seatrial.runtimes._engine import Engine, Task
+
+_PR_SET_PDEATHSIG = 1
+_FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL, signal.SIGTERM)
+_OUT_OF_MEMORY = ("bad_alloc", "ResourceExhausted", "Out of memory", "Cannot allocate memory", "Failed to allocate")
+_BEAT_SECONDS = 0.5
+
+
+def confine(limits: Mapping[str, int]) -> None:
+    """Takes the limits of a session, in a freshly forked child.
+
+    The child dies with its parent, leaves no core file, dies of its signals as the kernel means them
+    (engines install handlers that print and sometimes hang), and may use only so much memory above what
+    the imported engine holds already.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    for each in _FATAL:
+        signal.signal(each, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    held = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+    _lower(resource.RLIMIT_AS, held + limits["memory"])
+    _lower(resource.RLIMIT_CPU, limits["cpu"])
+    _lower(resource.RLIMIT_FSIZE, max(limits["memory"], 1 << 30))
+
+
+def _lower(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (allowed, allowed))
+
+
+def serve(engine: Engine, sock: socket.socket, feeds: _wire.Arena, results: _wire.Arena) -> None:
+    """Answers one session's requests, the first of which loads the model."""
+    worker = _Worker(engine, sock, feeds, results)
+    while True:
+        try:
+            request, _ = _wire.receive(sock)
+        except EOFError:
+            return
+        try:
+            answer = worker.answer(request)
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises goes back as data
+            answer = {"error": _described(error)}
+        _wire.send(sock, answer)
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    text = str(error)
+    kind = "exception"
+    if isinstance(error, MemoryError) or any(each in text for each in _OUT_OF_MEMORY):
+        kind = "memory"
+    elif isinstance(error, UsageError):
+        return {"kind": "usage", "type": "UsageError", "message": error.message, "hint": error.hint}
+    return {"kind": kind, "type": type(error).__name__, "message": text[-20_000:]}
+
+
+class _Worker:
+    """One request, one answer."""
+
+    def __init__(self, engine: Engine, sock: socket.socket, feeds: _wire.Arena, results: _wire.Arena) -> None:
+        self._engine = engine
+        self._sock = sock
+        self._feeds = feeds
+        self._results = results
+        self._load_seconds = 0.0
+
+    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Does what `request["op"]` names."""
+        if request["op"] == "load":
+            return self._load(request)
+        if request["op"] == "exercise":
+            return self._exercise()
+        arrays = self._feeds.read(request["arrays"], copy=False)
+        feeds = dict(zip(request["names"], arrays, strict=True))
+        if request["op"] == "run":
+            return self._arrays(self._engine.run(feeds))
+        if request["op"] == "time":
+            return self._time(feeds, request["repeat"])
+        if request["op"] == "trace":
+            traced = list(self._engine.trace(feeds))
+            names = [[each.label, each.operator, each.tensor] for each in traced]
+            return {**self._arrays([each.value for each in traced]), "traced": names}
+        gradient = self._engine.gradients(feeds, request["of"], request["output"], request["index"])
+        return self._arrays([gradient])
+
+    def _load(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        begin = time.perf_counter()
+        self._engine.notes = []
+        self._engine.load(Task(**request["task"]))
+        self._load_seconds = time.perf_counter() - begin
+        return {"pid": os.getpid()}
+
+    def _exercise(self) -> dict[str, Any]:
+        told = self._engine.exercise()
+        return {**told, "notes": self._engine.notes, "load_seconds": self._load_seconds, "version": self._engine.version()}
+
+    def _arrays(self, arrays: list[Any]) -> dict[str, Any]:
+        return {"arrays": self._results.write([np.asarray(each) for each in arrays])}
+
+    def _time(self, feeds: Mapping[str, Any], repeat: int) -> dict[str, Any]:
+        seconds = np.empty(repeat, "float64")
+        beat = time.monotonic()
+        for turn in range(repeat):
+            begin = time.perf_counter()
+            self._engine.run(feeds)
+            seconds[turn] = time.perf_counter() - begin
+            if time.monotonic() - beat > _BEAT_SECONDS:
+                # The time limit is for one run: a sign of life after each starts it again.
+                _wire.send(self._sock, {"beat": turn})
+                beat = time.monotonic()
+        return self._arrays([seconds])

@@ -1,0 +1,104 @@
+"""ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seatrial import lazy
+from seatrial.errors import UsageError
+from seatrial.runtimes._engine import Array, Engine, Runtime, Task, Traced
+
+_FATAL_ONLY = 4
+_LARGEST_PROTO = (1 << 31) - 1
+
+
+class OnnxRuntimeEngine(Engine):
+    """An inference session of ONNX Runtime."""
+
+    def __init__(self) -> None:
+        self._ort: Any = lazy.load("onnxruntime", extra="onnx")
+        self._ort.disable_telemetry_events()
+        self._ort.set_default_logger_severity(_FATAL_ONLY)
+        self.notes = []
+        self._operators: dict[str, int] | None = None
+
+    def version(self) -> str:
+        return str(self._ort.__version__)
+
+    def load(self, task: Task) -> None:
+        self._task = task
+        self._session = self._ort.InferenceSession(task.graph, self._options(), providers=["CPUExecutionProvider"])
+        if task.precision != task.native:
+            self.notes.append(
+                f"{task.precision} was asked for; the CPU provider runs the graph as written, in {task.native}"
+            )
+
+    def _options(self, *, plain: bool = False) -> Any:
+        levels = self._ort.GraphOptimizationLevel
+        options = self._ort.SessionOptions()
+        options.intra_op_num_threads = self._task.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _FATAL_ONLY
+        on = self._task.optimize and not plain
+        options.graph_optimization_level = levels.ORT_ENABLE_ALL if on else levels.ORT_DISABLE_ALL
+        # Idle workers must not burn processors that another session is being timed on.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        return options
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        outputs: list[Array] = self._session.run(None, dict(feeds))
+        return outputs
+
+    def trace(self, feeds: Mapping[str, Array]) -> list[Traced]:
+        onnx: Any = lazy.load("onnx", extra="onnx")
+        model = onnx.load(self._task.graph)
+        outputs = [name for node in model.graph.node if node.op_type != "Constant" for name in node.output if name]
+        operators = {name: node.op_type for node in model.graph.node for name in node.output}
+        del model.graph.output[:]
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
+        if model.ByteSize() > _LARGEST_PROTO:
+            raise UsageError("a graph over 2 GB cannot be traced")
+        session = self._ort.InferenceSession(
+            model.SerializeToString(), self._options(plain=True), providers=["CPUExecutionProvider"]
+        )
+        values = session.run(outputs, dict(feeds))
+        pairs = zip(outputs, values, strict=True)
+        # Sequences and maps have no single array.
+        return [Traced(name, operators[name], name, value) for name, value in pairs if hasattr(value, "dtype")]
+
+    def exercise(self) -> dict[str, Any]:
+        if self._operators is None:
+            self._operators = self._optimized()
+        return {
+            "threads": self._session.get_session_options().intra_op_num_threads,
+            "precision": self._task.native,
+            "operators": self._operators,
+        }
+
+    def _optimized(self) -> dict[str, int]:
+        """Operators of the graph as the session rewrote it."""
+        if not lazy.installed("onnx"):
+            self.notes.append("the optimized operators are not told: the package 'onnx' is not installed")
+            return {}
+        onnx: Any = lazy.load("onnx", extra="onnx")
+        options = self._options()
+        target = Path(self._task.scratch) / "optimized.onnx"
+        options.optimized_model_filepath = str(target)
+        self._ort.InferenceSession(self._task.graph, options, providers=["CPUExecutionProvider"])
+        graph = onnx.load(str(target), load_external_data=False).graph
+        target.unlink()
+        return dict(Counter(node.op_type for node in graph.node))
+
+
+RUNTIME = Runtime(
+    name="onnxruntime",
+    summary="ONNX Runtime: runs .onnx, fastest for small models on the CPU",
+    formats=("onnx",),
+    extra="onnx",
+    module="onnxruntime",
+    distribution="onnxruntime",
+    engine=OnnxRuntimeEngine,
+)
