@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seatrial.cli._resolve import contract_of, folder_of
+from seatrial.cli._resolve import contract_of, feeds_of, folder_of
 from seatrial.cli.baseline import find_baseline, store_option
 from seatrial.cli.main import GATE_SAID_NO
 
@@ -139,7 +139,7 @@ def _prepare(
 ) -> tuple[Trial, Callable[[], None]]:
     from seatrial.checks import Trial, load_profile
     from seatrial.contract import read_held_out
-    from seatrial.converters import converted_for
+    from seatrial.converters import convert
     from seatrial.runtimes import Pool
 
     profile = load_profile(request.profile)
@@ -147,11 +147,12 @@ def _prepare(
     progress.say(f"reading the held-out set {request.data}")
     held_out = read_held_out(request.data, contract=contract, members=request.members, limit=request.limit)
     progress.say(f"{len(held_out)} samples, {artifact.format} {artifact.version}, profile {profile.name}")
-    pool = Pool(
-        artifact,
-        prefer=(profile.runtime, *profile.runtimes),
-        convert=converted_for(artifact, contract, held_out, scratch / "converted"),
-    )
+    def converted(target: str) -> Artifact:
+        progress.say(f"converting to {target}")
+        samples = feeds_of(contract, held_out)
+        return convert(artifact, target, scratch / f"as-{target}", samples=samples, progress=progress.say).artifact
+
+    pool = Pool(artifact, preferred=profile.runtime, convert=converted)
     trial = Trial(
         artifact=artifact,
         contract=contract,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from seatrial.cli._resolve import contract_of
+from seatrial.cli._resolve import contract_of, feeds_of
 from seatrial.errors import UsageError
 
 
@@ -39,7 +39,7 @@ def command(*, model: Path, target: str, data: Path | None, given: Path | None, 
     """
     from seatrial.cli.inspect import human_size
     from seatrial.contract import read_held_out
-    from seatrial.converters import convert, feeds_for
+    from seatrial.converters import convert
     from seatrial.model import open_model
 
     artifact = open_model(model)
@@ -52,7 +52,7 @@ def command(*, model: Path, target: str, data: Path | None, given: Path | None, 
         artifact,
         target,
         folder,
-        samples=feeds_for(contract, held_out),
+        samples=feeds_of(contract, held_out) if held_out else [],
         progress=lambda text: click.echo(f"  {text}", err=True),
     )
     click.echo(
