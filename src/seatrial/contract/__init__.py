@@ -3,6 +3,7 @@
 from seatrial.contract.contract import Contract, draft_contract
 from seatrial.contract.document import dump_contract, fingerprinted, load_contract, save_contract
 from seatrial.contract.feeds import Batch, check_feeds, collate, scatter
+from seatrial.contract.held_out import read_held_out
 from seatrial.contract.pipeline import Context, Pipeline, StepCall
 from seatrial.contract.sample import HeldOut, Sample
 from seatrial.contract.tensor import TensorSpec
@@ -22,6 +23,7 @@ __all__ = [
     "dump_contract",
     "fingerprinted",
     "load_contract",
+    "read_held_out",
     "save_contract",
     "scatter",
 ]
