@@ -67,3 +67,17 @@ def resample(
     _geometry.scaled(context, height / image.shape[0], width / image.shape[1])
     array: Array = result.reshape(height, width, image.shape[2])
     return array
+
+
+def note_detection(image: Array, stretch: tuple[float, float], context: Context) -> None:
+    """Notes what PaddleDetection's models take beside the image, float32: `im_shape` and `scale_factor` (y, x)."""
+    context.notes["im_shape"] = np.array(image.shape[:2], np.float32)
+    context.notes["scale_factor"] = np.array(stretch, np.float32)
+
+
+def by_factor(
+    image: Array, factor: float, context: Context, *, interpolation: Interpolation, library: Library
+) -> Array:
+    """Stretches both sides by one factor, each rounded to whole pixels."""
+    size = (max(1, round(image.shape[0] * factor)), max(1, round(image.shape[1] * factor)))
+    return resample(image, size, context, interpolation=interpolation, library=library)
