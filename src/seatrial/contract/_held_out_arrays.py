@@ -55,7 +55,15 @@ def _loaded(path: Path) -> dict[str, Any]:
             raise UsageError(f"'{path.name}' unpacks to {size >> 30} GiB, more than {LARGEST >> 30}")
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError, NotImplementedError) as error:
+    except (
+        ValueError,
+        EOFError,
+        KeyError,
+        zipfile.BadZipFile,
+        zlib.error,
+        MemoryError,
+        NotImplementedError,
+    ) as error:
         raise UsageError(
             f"'{path.name}' is no archive of plain arrays: {error}",
             hint="write it with numpy.savez, without objects: those are pickles, which can run code",
@@ -76,7 +84,9 @@ def _check_inputs(arrays: dict[str, Array], contract: Contract | None, name: str
     for spec in contract.inputs:
         array = arrays.get(spec.name, next(iter(arrays.values())))
         fixed = zip(array.shape[1:], spec.shape[1:], strict=False)
-        if array.ndim != len(spec.shape) or any(isinstance(want, int) and size != want for size, want in fixed):
+        if array.ndim != len(spec.shape) or any(
+            isinstance(want, int) and size != want for size, want in fixed
+        ):
             raise ContractViolation(
                 f"'{name}': array '{spec.name}' has shape {list(array.shape)}, and the model takes {list(spec.shape)}"
             )

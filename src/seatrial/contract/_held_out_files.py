@@ -27,7 +27,9 @@ def lines_of(path: Path) -> list[tuple[int, str]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(f"'{path.name}' is not UTF-8 (byte {error.start})", hint="save it as UTF-8") from error
+        raise UsageError(
+            f"'{path.name}' is not UTF-8 (byte {error.start})", hint="save it as UTF-8"
+        ) from error
     lines = text.replace("\r\n", "\n").split("\n")
     return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
 
@@ -43,7 +45,9 @@ def image_at(folder: Path, name: str, where: str) -> Path:
     """
     found = next((folder / part for part in (name, f"../{name}") if (folder / part).is_file()), None)
     if found is None:
-        raise NotFound(f"{where}: there is no image '{name}' in '{folder}'", hint="check the list, or the folder's name")
+        raise NotFound(
+            f"{where}: there is no image '{name}' in '{folder}'", hint="check the list, or the folder's name"
+        )
     check_image(found, where)
     return found
 
@@ -59,7 +63,15 @@ def check_image(path: Path, where: str) -> None:
             warnings.simplefilter("ignore")
             with Image.open(path) as picture:
                 picture.verify()
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        IndexError,
+        TypeError,
+        Image.DecompressionBombError,
+    ) as error:
         if isinstance(error, PermissionError):
             raise
         raise ContractViolation(f"{where}: '{path.name}' is no image that can be read: {error}") from error
@@ -69,7 +81,9 @@ def digest_of_samples(samples: Iterable[Sample]) -> str:
     """`sha256:...` over keys, payloads, labels and slices in their order."""
     total = hashlib.sha256()
     for sample in samples:
-        text = json.dumps([sample.key, _plain(sample.label), dict(sample.slices)], sort_keys=True, default=str)
+        text = json.dumps(
+            [sample.key, _plain(sample.label), dict(sample.slices)], sort_keys=True, default=str
+        )
         total.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
         total.update(_payload_digest(sample.payload))
     return "sha256:" + total.hexdigest()

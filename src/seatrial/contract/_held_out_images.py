@@ -31,7 +31,9 @@ def read_folder(folder: Path, limit: int | None) -> list[Sample]:
         return read_list(lists[0], limit) if lists[0].suffix == ".txt" else read_table(lists[0], None, limit)
     samples = [
         Sample(f"{kind.name}/{image.name}", image, kind.name)
-        for kind in sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+        for kind in sorted(
+            each for each in folder.iterdir() if each.is_dir() and not each.name.startswith(".")
+        )
         for image in sorted(kind.iterdir())
         if image.suffix.lower() in IMAGES
     ][:limit]

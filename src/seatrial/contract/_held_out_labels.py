@@ -39,7 +39,9 @@ def checked_label(label: Any, contract: Contract | None, key: str) -> Any:
     if contract.task == "regression":
         return _number(label, key)
     if contract.task in ("text-detection", "detection") and not isinstance(label, Mapping | list):
-        raise ContractViolation(f"sample '{key}': the label of a {contract.task} model is boxes, not {label!r}")
+        raise ContractViolation(
+            f"sample '{key}': the label of a {contract.task} model is boxes, not {label!r}"
+        )
     return label
 
 

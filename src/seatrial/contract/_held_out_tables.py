@@ -36,7 +36,8 @@ def read_table(path: Path, contract: Contract | None, limit: int | None) -> list
         label = next((name for name in LABELS if name in row), None)
         if label is None:
             raise UsageError(
-                f"{where} has no column with the label; it has {', '.join(row)}", hint="call the column 'label'"
+                f"{where} has no column with the label; it has {', '.join(row)}",
+                hint="call the column 'label'",
             )
         slices = {
             name.removeprefix("slice_"): str(value)
@@ -79,7 +80,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _cells(row: dict[Any, Any]) -> int:
-    return sum(1 for key, value in row.items() if key is not None and value is not None) + len(row.get(None) or ())
+    return sum(1 for key, value in row.items() if key is not None and value is not None) + len(
+        row.get(None) or ()
+    )
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

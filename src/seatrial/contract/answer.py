@@ -20,7 +20,9 @@ def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-_CLASS = _object(**{"class": {"type": "string"}, "index": {"type": "integer"}, "confidence": _CONFIDENCE})
+# Models that end in argmax give no confidence; where there is one, it is a probability.
+_CLASS = _object(**{"class": {"type": "string"}, "index": {"type": "integer"}})
+_CLASS["properties"]["confidence"] = _CONFIDENCE
 _POINT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
 SCHEMAS: Mapping[str, Mapping[str, Any]] = {

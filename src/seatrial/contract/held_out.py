@@ -66,5 +66,6 @@ def _labelled(samples: list[Sample], contract: Contract | None, path: Path) -> t
     if not samples:
         raise UsageError(f"the held-out set '{path}' is empty", hint="at least one labelled sample is needed")
     return tuple(
-        Sample(each.key, each.payload, checked_label(each.label, contract, each.key), each.slices) for each in samples
+        Sample(each.key, each.payload, checked_label(each.label, contract, each.key), each.slices)
+        for each in samples
     )

@@ -42,8 +42,13 @@ def _resize_limit(
     if max_side is not None and max(height, width) > max_side:
         factor = max_side / max(height, width)
         height, width = int(height * factor), int(width * factor)
-    size = (max(multiple, round(height / multiple) * multiple), max(multiple, round(width / multiple) * multiple))
+    size = (
+        max(multiple, round(height / multiple) * multiple),
+        max(multiple, round(width / multiple) * multiple),
+    )
     return resample(image, size, context, interpolation=interpolation, library=library)
 
 
-STEP = FunctionStep("resize_limit", "preprocess", "a side within a limit, both multiples of 32", _resize_limit)
+STEP = FunctionStep(
+    "resize_limit", "preprocess", "a side within a limit, both multiples of 32", _resize_limit
+)
