@@ -1,7 +1,7 @@
 """Trains the digits model on the spot and writes it with its held-out set and contract.
 
 Data: the UCI optical digits that come with scikit-learn (CC BY 4.0, E. Alpaydin and C. Kaynak, 1998).
-Usage: python examples/digits/train.py OUT [--seed 7] [--epochs 8]
+Usage: python examples/digits/train.py OUT [--seed 7] [--epochs 12]
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=12)
     arguments = parser.parse_args()
     export(train(arguments.seed, arguments.epochs), arguments.out, arguments.seed)
 

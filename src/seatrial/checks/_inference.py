@@ -155,7 +155,7 @@ def production_options(trial: Trial) -> SessionOptions:
     """The options production runs with. An int8 model is int8 by its files, so nothing is asked for it."""
     precision = trial.profile.precision
     asked = precision if precision in ("float16", "bfloat16") else "float32"
-    return SessionOptions(threads=trial.profile.threads, precision=asked)  # type: ignore[arg-type]
+    return SessionOptions(threads=trial.profile.threads, precision=asked, engine=trial.profile.engine)  # type: ignore[arg-type]
 
 
 def production_session(trial: Trial) -> Session:

@@ -30,6 +30,7 @@ class Profile:
             WARN, else the gate says no.
         precision: Declared numeric precision: `float32`, `float16`, `int8`; chooses the tolerances.
         threads: Math threads in production.
+        engine: Engine-specific switches of production, such as `{"onednn": False}`.
         limits: Bounds by name, such as `{"performance.p99_ms": 50}`.
     """
 
@@ -39,6 +40,7 @@ class Profile:
     required: frozenset[str]
     precision: str = "float32"
     threads: int = 1
+    engine: Mapping[str, Scalar] = field(default_factory=dict)
     limits: Mapping[str, Scalar] = field(default_factory=dict)
 
 
@@ -52,6 +54,7 @@ class _ProfileFile(BaseModel):
     required: frozenset[str]
     precision: Literal["float32", "float16", "bfloat16", "int8"] = "float32"
     threads: int = 1
+    engine: dict[str, str | int | float | bool | None] = {}
     limits: dict[str, str | int | float | bool | None] = {}
 
 
