@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from seatrial.checks._localise import first_divergence, tensor_error
+from seatrial.runtimes import OperatorOutput
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(4, 16)).astype("float32")
+WEIGHTS = [RNG.normal(size=(16, 16)).astype("float32") / 4 for _ in range(6)]
+
+
+def trace(*, broken=None, names="op{}", hidden=(), batch_axis=False, scale=1.5):
+    """Six layers; `broken` scales one of them, `hidden` ones were fused away."""
+    x, seen = X, []
+    for i, weight in enumerate(WEIGHTS):
+        x = np.tanh(x @ weight) * (scale if i == broken else 1)
+        if i not in hidden:
+            label = names.format(i)
+            seen.append(OperatorOutput(label, "matmul", f"t{i}", x[:, None] if batch_axis else x))
+    return seen
+
+
+@pytest.mark.parametrize("layer", range(6))
+def test_the_same_graph_names_the_operator_exactly(layer):
+    found = first_divergence(trace(), trace(broken=layer))
+    assert found.aligned_by == "label"
+    assert found.first.label == f"op{layer}"
+    assert (found.last_good.label if layer else found.last_good) == (f"op{layer - 1}" if layer else None)
+
+
+@pytest.mark.parametrize("layer", range(6))
+def test_another_graph_is_aligned_by_what_it_computes(layer):
+    found = first_divergence(trace(), trace(broken=layer, names="node_{}", batch_axis=True))
+    assert found.aligned_by == "equality"
+    assert found.first.label == f"op{layer}"
+
+
+@pytest.mark.parametrize(("layer", "last_good"), [(2, 0), (4, 2)])
+def test_fused_operators_leave_the_segment(layer, last_good):
+    found = first_divergence(trace(), trace(broken=layer, names="n{}", hidden=(1, 3)))
+    assert found.last_good.label == f"op{last_good}"
+    assert found.first.label in (f"op{layer - 1}", f"op{layer}")
+
+
+def test_a_hidden_fault_is_named_at_the_first_tensor_that_shows_it():
+    found = first_divergence(trace(), trace(broken=2, names="n{}", hidden=(2,)))
+    assert found.last_good.label == "op1"
+    assert found.first.label in ("op2", "op3")
+
+
+def test_nothing_diverges_between_copies():
+    for names in ("op{}", "other{}"):
+        found = first_divergence(trace(), trace(names=names))
+        assert found.first is None
+        assert found.compared == 6
+
+
+def test_a_parallel_branch_that_agrees_does_not_hide_the_fault():
+    side = OperatorOutput("side", "add", "s", RNG.normal(size=(4, 16)).astype("float32"))
+    good, bad = trace(), trace(broken=3, names="n{}")
+    good.insert(5, side)
+    bad.insert(5, OperatorOutput("aside", "add", "s", side.value))
+    assert first_divergence(good, bad).first.label == "op3"
+
+
+def test_integers_and_constants_are_not_evidence():
+    noise = [
+        OperatorOutput("shape", "shape", "s", np.arange(20)),
+        OperatorOutput("ones", "full", "o", np.ones(30, "float32")),
+        OperatorOutput("scalar", "full", "c", np.float32(3)),
+    ]
+    assert first_divergence(noise, noise).compared == 0
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "error"),
+    [
+        ([1.0, 2.0], [1.0, 2.2], 0.1),
+        ([0.0, 0.0], [0.0, 0.0], 0),
+        ([0.0, 0.0], [0.0, 1.0], np.inf),
+        ([1.0, np.nan], [1.0, np.nan], 0),
+        ([1.0, 2.0], [1.0, np.nan], np.inf),
+        ([1.0, 2.0], [1.0, 2.0, 3.0], np.inf),
+        ([np.nan], [np.nan], 0),
+    ],
+)
+def test_tensor_error(a, b, error):
+    assert tensor_error(a, b) == pytest.approx(error)
