@@ -1,51 +1,19 @@
-"""Takes samples through the contract and a session, for the checks that probe answers."""
+"""Small tools for the checks that probe a model with changed inputs."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seatrial.errors import ContractViolation
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from seatrial.contract import Context, Contract, Sample
+    from seatrial.contract import Contract, Sample
     from seatrial.runtimes import Session
 
 CLASSIFICATION = ("classification", "text-classification")
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """One sample after the contract's preprocessing.
-
-    Attributes:
-        sample: As people have it.
-        feeds: Arrays by input name, batch axis of 1.
-        context: What the steps noted.
-    """
-
-    sample: Sample
-    feeds: Mapping[str, Any]
-    context: Context
-
-
-def prepare(contract: Contract, samples: Sequence[Sample]) -> tuple[list[Prepared], list[tuple[str, str]]]:
-    """Preprocesses samples; those the contract refuses come back as (key, message)."""
-    done: list[Prepared] = []
-    refused: list[tuple[str, str]] = []
-    for sample in samples:
-        try:
-            feeds, context = contract.prepare(sample.payload)
-        except ContractViolation as error:
-            refused.append((sample.key, error.message))
-        else:
-            done.append(Prepared(sample, feeds, context))
-    return done, refused
 
 
 def infer(session: Session, feeds: Sequence[Mapping[str, Any]], *, batch: int = 32) -> list[list[Any]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.checks._elf import ElfReport, Need
 from seatrial.checks._finding import Control, Finding, Limit, Text, Verdict
+from seatrial.checks._inference import production_runtime
 from seatrial.checks._package import Installed, altered, expand, forbidden, installed_runtime
 from seatrial.checks._package_findings import (
     judge_bill,
@@ -35,9 +36,10 @@ def run(trial: Trial) -> list[Finding]:
     trial.progress("deployment: shared libraries and versions")
     files = expand(trial.delivered)
     findings = [*_delivered(trial, files), *_locks(files)]
-    installed = installed_runtime(trial.profile.runtime)
+    runtime = production_runtime(trial)
+    installed = installed_runtime(runtime)
     if installed is None:
-        return [*findings, _not_installed(trial.profile.runtime)]
+        return [*findings, _not_installed(runtime)]
     findings += _libraries(trial, installed)
     findings.append(judge_flaws(list(installed.flaws), len(installed.packages), installed.name))
     findings.append(judge_completeness(installed.name, list(installed.absent), len(installed.packages)))

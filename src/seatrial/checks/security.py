@@ -9,6 +9,7 @@ import numpy as np
 
 from seatrial.checks._delivered import Scan, Threat, scan_files
 from seatrial.checks._finding import Chart, Control, Finding, Limit, Series, Table, Text, Verdict
+from seatrial.checks._inference import predictions, production_session
 from seatrial.checks._membership import (
     MINIMUM,
     Exposure,
@@ -18,7 +19,7 @@ from seatrial.checks._membership import (
     losses,
     measure_power,
 )
-from seatrial.checks._probing import CLASSIFICATION, class_index, infer, prepare, spread
+from seatrial.checks._probing import CLASSIFICATION, class_index, infer, spread
 from seatrial.checks._threat_texts import GROUPS, Group
 from seatrial.checks._trial import Check, Trial
 from seatrial.checks._triggers import Push, pushes
@@ -118,18 +119,17 @@ def membership(trial: Trial) -> list[Finding]:
 
 def _scores(trial: Trial, samples: Sequence[Sample]) -> Any:
     """Minus the loss of every labelled sample."""
-    prepared, _ = prepare(trial.contract, samples)
-    known = [(each, class_index(trial.contract, each.sample.label)) for each in prepared]
-    labelled = [(each, index) for each, index in known if index is not None]
-    if not labelled:
-        return np.zeros(0)
-    session = trial.pool.get(trial.profile.runtime)
-    answers = infer(session, [each.feeds for each, _ in labelled])
-    rows = np.stack([np.asarray(each[0]).reshape(-1) for each in answers])
-    inside = [(row, index) for row, (_, index) in zip(rows, labelled, strict=True) if index < len(row)]
-    if not inside:
-        return np.zeros(0)
-    return -losses(np.stack([row for row, _ in inside]), [index for _, index in inside])
+    found = predictions(trial, samples=samples)
+    rows, truths = [], []
+    for sample, outputs in zip(found.samples, found.outputs, strict=True):
+        truth = class_index(trial.contract, sample.label)
+        if outputs is None or truth is None:
+            continue
+        row = np.asarray(outputs[0]).reshape(-1)
+        if truth < len(row):
+            rows.append(row)
+            truths.append(truth)
+    return -losses(np.stack(rows), truths) if rows else np.zeros(0)
 
 
 def judge_membership(
@@ -256,13 +256,12 @@ def triggers(trial: Trial) -> list[Finding]:
     if trial.contract.task != "classification" or spec is None or len(spec.shape) != 4:
         return []
     count = 200 if trial.full else 48
-    prepared, _ = prepare(trial.contract, spread(trial.held_out.samples, count))
-    shapes = [np.shape(each.feeds[spec.name]) for each in prepared]
-    chosen = [each for each, shape in zip(prepared, shapes, strict=True) if shape == shapes[0]]
-    if not chosen:
+    feeds = [each for each in predictions(trial, samples=spread(trial.held_out.samples, count)).feeds if each]
+    pictures = [each[spec.name] for each in feeds if each[spec.name].shape == feeds[0][spec.name].shape]
+    if not pictures:
         return []
-    images = np.concatenate([each.feeds[spec.name] for each in chosen])
-    session = trial.pool.get(trial.profile.runtime)
+    images = np.concatenate(pictures)
+    session = production_session(trial)
 
     def classify(batch: Any) -> Any:
         answers = infer(session, [{spec.name: batch[row : row + 1]} for row in range(len(batch))])

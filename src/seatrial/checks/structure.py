@@ -1,0 +1,154 @@
+"""Is the exported model whole, of a version that production reads, and does it load? (`M01`)."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from seatrial import lazy
+from seatrial.checks._finding import Control, Finding, Text, Verdict
+from seatrial.checks._graph_view import operators_of
+from seatrial.checks._inference import production_runtime, production_session
+from seatrial.checks._package import DISTRIBUTIONS
+from seatrial.checks._sbom import digest_of
+from seatrial.checks._structure_findings import (
+    judge_fingerprint,
+    judge_leftovers,
+    judge_load,
+    judge_problems,
+    judge_version,
+)
+from seatrial.checks._trial import Check, Trial
+from seatrial.errors import SeatrialError
+from seatrial.model.artifact import Operator, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_SUMS = re.compile(r"^(?:sha256:)?([0-9a-fA-F]{64})[ \t]+\*?(.+?)\s*$", re.MULTILINE)
+
+
+def run(trial: Trial) -> list[Finding]:
+    """Reads the files, compares versions and digests, then lets the engine try in a process of its own."""
+    trial.progress("structure: files, versions, digests")
+    artifact = trial.artifact
+    problems = [each for each in artifact.problems if each.room == "structure"]
+    runtime = production_runtime(trial)
+    findings = [
+        *judge_problems(artifact, problems),
+        judge_version(artifact, runtime, runtime_version(trial)),
+        judge_leftovers(operators_of(artifact)),
+        *fingerprints(trial),
+    ]
+    broken = [
+        each for each in findings if each.verdict is Verdict.FAIL and each.id != "structure.training-mode"
+    ]
+    weights_broken = [each for each in artifact.problems if each.room == "weights"]
+    if broken or weights_broken:
+        findings.append(_not_tried(len(broken) + len(weights_broken)))
+    else:
+        trial.progress(f"structure: loading in {runtime}")
+        findings.append(_load(trial))
+    return findings
+
+
+def runtime_version(trial: Trial) -> str:
+    """The version of the production runtime: what the profile declares, else what is installed here."""
+    declared = str(trial.limit("structure.runtime_version", "").value or "")
+    runtime = production_runtime(trial)
+    names = DISTRIBUTIONS.get(runtime, (runtime,))
+    return declared or next((version for name in names if (version := lazy.version(name))), "")
+
+
+def _load(trial: Trial) -> Finding:
+    begin = time.monotonic()
+    error: SeatrialError | None = None
+    try:
+        production_session(trial)
+    except SeatrialError as broke:
+        error = broke
+    return judge_load(error, trial.artifact, production_runtime(trial), time.monotonic() - begin)
+
+
+def _not_tried(count: int) -> Finding:
+    return Finding(
+        "structure.load",
+        Verdict.SKIP,
+        Text(
+            f"not handed to the engine: {count} defects above would make it die or answer nonsense",
+            f"未交给推理引擎：上面的 {count} 处缺陷会使其崩溃或给出错误结果",
+        ),
+        0,
+        cause=Text("The files are not sound.", "文件不完好。"),
+        fix=Text("Repair the defects above first.", "请先修复上述缺陷。"),
+    )
+
+
+def fingerprints(trial: Trial) -> list[Finding]:
+    """Every digest that someone wrote down: in the contract, in lists of sums, in the baseline."""
+    findings = []
+    by_role = {"graph": trial.artifact.graph, "weights": trial.artifact.weights}
+    for key, expected in trial.contract.fingerprints.items():
+        if key == "model":
+            findings.append(judge_fingerprint("the model", expected, trial.artifact.digest, "contract"))
+        elif (path := by_role.get(key)) is not None:
+            findings.append(judge_fingerprint(path.name, expected, _digest(path), "contract"))
+    for source, name, expected in _written_sums(trial):
+        path = next((each.path for each in trial.artifact.files if each.path.name == name), None)
+        if path is not None:
+            findings.append(judge_fingerprint(name, expected, _digest(path), source))
+    return findings
+
+
+def _digest(path: Path) -> str:
+    return "sha256:" + digest_of(path) if path.exists() else "missing"
+
+
+def _written_sums(trial: Trial) -> Iterator[tuple[str, str, str]]:
+    """(source, file name, digest) of every line of the delivered `SHA256SUMS` and `NAME.sha256`."""
+    for path in trial.delivered:
+        if not path.is_file() or not (path.name.upper().startswith("SHA256SUM") or path.suffix == ".sha256"):
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")[:1_000_000]
+        for digest, name in _SUMS.findall(text):
+            yield path.name, name.replace("\\", "/").rpartition("/")[2], digest
+
+
+def control(trial: Trial) -> Control:
+    """A copy of the description with a truncated file, a future version, a live dropout, other bytes."""
+    artifact = trial.artifact
+    poisoned = replace(artifact, version="PIR 99", format="paddle-json")
+    dropout = Operator("dropout:0", "dropout", {"is_test": False}, (), ())
+    defect = Problem("parameters-truncated", "control", artifact.graph.name, "")
+    findings = [
+        *judge_problems(poisoned, [defect]),
+        judge_version(poisoned, "paddle", "3.2.2"),
+        judge_leftovers([dropout]),
+        judge_fingerprint("control", "sha256:" + "0" * 64, artifact.digest, "control"),
+    ]
+    refused = sum(each.verdict is Verdict.FAIL for each in findings)
+    return Control(
+        refused == len(findings),
+        Text(
+            f"a truncated file, a version from the future, a live dropout, other bytes: {refused} of 4 "
+            "rejected",
+            f"截断的文件、未来的版本、仍在生效的 dropout、被改动的字节：4 项中拒绝了 {refused} 项",
+        ),
+    )
+
+
+CHECK = Check(
+    name="structure",
+    order=1,
+    title=Text("Structure", "结构"),
+    question=Text(
+        "Is the exported model whole, of a version that production reads, and does it load?",
+        "导出的模型是否完整、版本与生产环境匹配，并且能够加载？",
+    ),
+    promises=("M01",),
+    run=run,
+    control=control,
+)
