@@ -1,5 +1,6 @@
 """What goes in and out of a model: specs, pipelines as data, the contract, held-out samples."""
 
+from seatrial.contract.config import contract_from_config, find_config
 from seatrial.contract.contract import Contract, draft_contract
 from seatrial.contract.document import dump_contract, fingerprinted, load_contract, save_contract
 from seatrial.contract.feeds import Batch, check_feeds, collate, scatter
@@ -19,8 +20,10 @@ __all__ = [
     "TensorSpec",
     "check_feeds",
     "collate",
+    "contract_from_config",
     "draft_contract",
     "dump_contract",
+    "find_config",
     "fingerprinted",
     "load_contract",
     "read_held_out",

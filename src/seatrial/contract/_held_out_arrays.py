@@ -88,7 +88,8 @@ def _check_inputs(arrays: dict[str, Array], contract: Contract | None, name: str
             isinstance(want, int) and size != want for size, want in fixed
         ):
             raise ContractViolation(
-                f"'{name}': array '{spec.name}' has shape {list(array.shape)}, and the model takes {list(spec.shape)}"
+                f"'{name}': array '{spec.name}' has shape {list(array.shape)}, "
+                f"and the model takes {list(spec.shape)}"
             )
 
 

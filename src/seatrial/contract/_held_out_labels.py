@@ -52,7 +52,7 @@ def _class_index(label: Any, contract: Contract, key: str) -> int:
             return names.index(label)
         if not (label.isascii() and label.isdecimal()):
             raise ContractViolation(
-                f"sample '{key}' has the label {label!r}, which is none of the contract's {len(names)} labels",
+                f"sample '{key}' has the label {label!r}, none of the contract's {len(names)} labels",
                 hint="the labels are: " + ", ".join(names[:12]) + (" ..." if len(names) > 12 else ""),
             )
         label = int(label)

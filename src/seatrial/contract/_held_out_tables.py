@@ -27,7 +27,7 @@ def read_table(path: Path, contract: Contract | None, limit: int | None) -> list
         ContractViolation: A row that cannot be read.
     """
     del contract
-    samples = []
+    samples: list[Sample] = []
     for number, row in _rows(path):
         if limit is not None and len(samples) >= limit:
             break

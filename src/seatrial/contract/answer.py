@@ -38,7 +38,7 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         scores=_NUMBERS,
         classes={"type": "array", "items": {"type": "string"}},
     ),
-    # Rows are not described down to the pixel: validating a million integers would take longer than inference.
+    # Rows are not described down to the pixel: validating a million integers would outlast inference.
     "segmentation": _object(mask={"type": "array", "items": {"type": "array"}}),
     "regression": _object(value={"type": "number"}),
     "tensor": {},

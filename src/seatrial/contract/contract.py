@@ -62,8 +62,8 @@ class Contract:
     task: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    preprocess: Pipeline = Pipeline()
-    postprocess: Pipeline = Pipeline()
+    preprocess: Pipeline = field(default_factory=Pipeline)
+    postprocess: Pipeline = field(default_factory=Pipeline)
     labels: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()
     fingerprints: Mapping[str, str] = field(default_factory=dict)
@@ -157,5 +157,5 @@ def digest_of(data: Any) -> str:
 
 
 def draft_contract(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], name: str) -> Contract:
-    """The contract that a graph alone allows: its specs, no pre- and postprocessing, raw outputs as the answer."""
+    """The contract that a graph alone allows: its specs, no pipelines, the raw outputs as the answer."""
     return Contract(name=name, task="tensor", inputs=tuple(inputs), outputs=tuple(outputs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -104,21 +105,17 @@ def parse_contract(text: str, *, root: Path, name: str = "contract") -> Contract
     """A contract from its YAML text; as `load_contract`."""
     source = parse(text, name)
     document = _validated(source)
-    fields: dict[str, Any] = {}
-    files: dict[str, str] = {}
     fingerprints = {str(key): value for key, value in document.fingerprints.items()}
+    files: dict[str, str] = {}
+    lists = {}
     for what in ("labels", "vocabulary"):
         given = getattr(document, what)
+        if isinstance(given, NamesFile):
+            files[what] = given.file
         try:
-            if isinstance(given, NamesFile):
-                files[what] = given.file
-                if fingerprints.setdefault(what, given.sha256) != given.sha256:
-                    raise ContractViolation(f"the sha256 of {what} differs from fingerprints.{what}")
-                given = read_names(inside(root, given.file))
-            check_names(given, what, expected=fingerprints.get(what, ""))
+            lists[what] = _checked_names(given, what, root, fingerprints)
         except ContractViolation as error:
             raise ContractViolation(f"{source.place([what])}: {error.message}", hint=error.hint) from error
-        fields[what] = tuple(given)
     return Contract(
         name=document.name,
         task=document.task,
@@ -132,7 +129,8 @@ def parse_contract(text: str, *, root: Path, name: str = "contract") -> Contract
         source=document.source,
         root=root,
         files=files,
-        **fields,
+        labels=lists["labels"],
+        vocabulary=lists["vocabulary"],
     )
 
 
@@ -143,7 +141,7 @@ def _validated(source: Source) -> ContractDocument:
         )
     if source.data.get("schema") != VERSION:
         raise ContractViolation(
-            f"{source.place(['schema'])}: schema is {source.data.get('schema')!r}, and this Seatrial reads {VERSION}",
+            f"{source.place(['schema'])}: it is {source.data.get('schema')!r}, and this Seatrial reads {VERSION}",
             hint=f"begin the file with: schema: {VERSION}",
         )
     try:
@@ -152,15 +150,12 @@ def _validated(source: Source) -> ContractDocument:
         first = error.errors()[0]
         if first["type"] == "extra_forbidden":
             raise _unknown(source, first["loc"]) from error
-        # pydantic puts the tag of a union member into the path; the file has no such field.
-        path = [
-            part for part in first["loc"] if part not in ("NamesFile", "list[constrained-str]", "list[str]")
-        ]
-        path = [part for part in path if not (isinstance(part, str) and ("[" in part or part in _UNION_TAGS))]
+        # pydantic puts the name of a union's member into the path; the file has no such field.
+        path = [part for part in first["loc"] if not (isinstance(part, str) and _UNION_MEMBER.search(part))]
         raise ContractViolation(f"{source.place(path)}: {_said(first)}", hint=_hint(first)) from error
 
 
-_UNION_TAGS = ("int", "float", "str", "bool", "none")
+_UNION_MEMBER = re.compile(r"[\[\]]|^(NamesFile|int|float|str|bool|none)$")
 
 
 def _said(error: Any) -> str:
@@ -195,6 +190,23 @@ def _unknown(source: Source, path: Sequence[Any]) -> ContractViolation:
         f"{source.place(path)}: there is no field '{path[-1]}'",
         hint="did you mean: " + " or ".join(near) if near else "there are: " + ", ".join(known),
     )
+
+
+def _checked_names(
+    given: list[str] | NamesFile, what: str, root: Path, fingerprints: dict[str, str]
+) -> tuple[str, ...]:
+    """The list, read from its file if need be; notes the file's digest among `fingerprints`."""
+    names: Sequence[str]
+    if isinstance(given, NamesFile):
+        if fingerprints.setdefault(what, given.sha256) != given.sha256:
+            raise ContractViolation(
+                f"its sha256 differs from the one in 'fingerprints': {fingerprints[what]}"
+            )
+        names = read_names(inside(root, given.file))
+    else:
+        names = given
+    check_names(names, what, expected=fingerprints.get(what, ""))
+    return tuple(names)
 
 
 def _spec(document: TensorDocument) -> TensorSpec:
@@ -241,7 +253,7 @@ def fingerprinted(contract: Contract) -> Contract:
 def dump_contract(contract: Contract) -> str:
     """The contract as YAML with short comments; `load_contract` gives an equal one back."""
     parts = [
-        "# What goes into this model, what comes out, and how it is judged. Checks, server and SDKs all read it.",
+        "# What goes into this model, what comes out, how it is judged. Checks, server and SDKs read it.",
         _line("schema", VERSION) + "\n" + _line("name", contract.name) + "\n" + _line("task", contract.task),
         "# In the graph's order. A dimension is a number, a name (free) or null (free).\n"
         + _list("inputs", [_tensor(each) for each in contract.inputs]),
@@ -269,7 +281,7 @@ def dump_contract(contract: Contract) -> str:
 
 
 def save_contract(contract: Contract, path: Path) -> None:
-    """Writes the contract with fresh fingerprints, and the files its lists are kept in when they are not there.
+    """Writes the contract with fresh fingerprints, and the files of its lists when they are not there.
 
     Raises:
         ContractViolation: A list's file is there already with other names in it.

@@ -90,9 +90,7 @@ def parse(text: str, name: str, *, aliases: bool = False) -> Source:
     """
     try:
         _check_events(text, name, aliases=aliases)
-        node = yaml.compose(text, Loader=_LOADER)
-        if node is None:
-            raise ContractViolation(f"{name} is empty")
+        node = _composed(text, name)
         _check_nodes(node, name)
         loader = _LOADER("")
         try:
@@ -109,11 +107,18 @@ def parse(text: str, name: str, *, aliases: bool = False) -> Source:
     return Source(data, node, name)
 
 
+def _composed(text: str, name: str) -> yaml.Node:
+    node = yaml.compose(text, Loader=_LOADER)
+    if node is None:
+        raise ContractViolation(f"{name} is empty")
+    return node
+
+
 def _check_events(text: str, name: str, *, aliases: bool) -> None:
     """Depth and aliases are looked at in the flat stream: the tree builder would recurse."""
     depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:

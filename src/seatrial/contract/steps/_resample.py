@@ -70,7 +70,7 @@ def resample(
 
 
 def note_detection(image: Array, stretch: tuple[float, float], context: Context) -> None:
-    """Notes what PaddleDetection's models take beside the image, float32: `im_shape` and `scale_factor` (y, x)."""
+    """Notes `im_shape` and `scale_factor` (y, x), float32, as PaddleDetection's models take them."""
     context.notes["im_shape"] = np.array(image.shape[:2], np.float32)
     context.notes["scale_factor"] = np.array(stretch, np.float32)
 

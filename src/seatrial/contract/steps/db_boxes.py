@@ -28,12 +28,21 @@ def _db_boxes(
     unclip_ratio: float = 1.5,
     max_candidates: int = 1000,
     min_size: int = 3,
+    dilation: bool = False,
 ) -> dict[str, Any]:
     """A map [height, width] or [1, height, width] -> `{"boxes", "scores"}`.
 
-    A box is four points [x, y] from the upper left clockwise; boxes are in reading order. The model draws
-    text shrunk, so each box is grown by area * `unclip_ratio` / perimeter. Every region over `thresh` whose
-    mean is at least `box_thresh` and whose short side is at least `min_size` pixels counts.
+    A box is four points [x, y] from the upper left clockwise; boxes are in reading order.
+
+    Args:
+        value: Probability of text at each pixel.
+        context: Knows the size of the source and where its pixels went.
+        thresh: Pixels above it are text.
+        box_thresh: A region counts when the mean in its rectangle is at least this.
+        unclip_ratio: The model draws text shrunk; each box is grown by area * this / perimeter.
+        max_candidates: Most regions looked at.
+        min_size: Smallest short side of a region, in pixels of the map.
+        dilation: Widens regions by a pixel first.
     """
     array = as_array(value)
     scores = array[0] if array.ndim == 3 and array.shape[0] == 1 else array
@@ -42,6 +51,8 @@ def _db_boxes(
     scores = np.ascontiguousarray(scores, np.float32)
     size = _geometry.source_size(context)
     mask = (scores > thresh).astype(np.uint8)
+    if dilation:
+        mask = np.asarray(cv2.dilate(mask, np.ones((2, 2), np.uint8)))
     contours = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[-2][:max_candidates]
     found = []
     for contour in contours:

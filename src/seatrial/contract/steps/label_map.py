@@ -13,10 +13,10 @@ from seatrial.errors import ContractViolation
 
 def _label_map(value: Any, context: Context, /) -> dict[str, Any]:
     """One index -> `{"class", "index"}`. There is no confidence: the model did not give one."""
-    array = as_array(value, what="one class index")
-    if array.size != 1 or array.dtype.kind == "f" and not float(array.reshape(())).is_integer():
+    array = as_array(value, what="one class index").reshape(-1)
+    if array.size != 1 or not float(array[0]).is_integer():
         raise ContractViolation(f"takes one class index, not {array.tolist()!r:.80}")
-    index = int(array.reshape(()))
+    index = int(array[0])
     return {"class": name_of(context.labels, index), "index": index}
 
 

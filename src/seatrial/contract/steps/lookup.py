@@ -24,7 +24,7 @@ def _lookup(
     pad: str | None = None,
     dtype: Literal["int32", "int64"] = "int64",
 ) -> Array:
-    """Tokens -> ids [length]; more than `max_length` are cut off, fewer filled up with `pad` when it is given.
+    """Tokens -> ids [length]; more than `max_length` are cut off, fewer filled up with `pad`, if given.
 
     A token that is not in the vocabulary becomes `unknown`, or is refused when that is null. The number of
     ids before filling is noted as `length`.

@@ -34,7 +34,7 @@ def _normalize(
                 f"{name} has {len(numbers)} numbers and the {order} image {channels} channels"
             )
     shape = (1, 1, -1) if order == "HWC" else (-1, 1, 1)
-    # float32 throughout: Paddle's own operators compute there, and the last bit is part of the golden vectors.
+    # float32 throughout: Paddle's own operators compute there, and golden vectors hold the last bit.
     scaled = image.astype(np.float32) * np.float32(scale)
     result: Array = (scaled - np.array(mean, np.float32).reshape(shape)) / np.array(std, np.float32).reshape(
         shape

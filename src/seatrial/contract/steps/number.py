@@ -13,7 +13,7 @@ from seatrial.errors import ContractViolation
 def _number(
     value: Any, _context: Context, /, *, scale: float = 1.0, offset: float = 0.0, digits: int | None = None
 ) -> dict[str, float]:
-    """value * `scale` + `offset`, rounded to `digits` -> `{"value"}`; undoes the scaling of the target."""
+    """One number * `scale` + `offset`, rounded to `digits` -> `{"value"}`; undoes a target's scaling."""
     array = as_array(value, what="one number")
     if array.size != 1:
         raise ContractViolation(f"takes one number, not {array.size}")

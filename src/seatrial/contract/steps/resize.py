@@ -22,7 +22,9 @@ def _resize(
     interpolation: Interpolation = "linear",
     library: Library = "opencv",
 ) -> Array:
-    """To `size` (height, width). With `keep_ratio`, the short side reaches the smaller of the two numbers
+    """To `size` (height, width).
+
+    With `keep_ratio`, the short side reaches the smaller of the two numbers
     unless the long side would pass the larger one; then that side decides (PaddleDetection). Notes
     `scale_factor` and `im_shape` as its models take them.
     """

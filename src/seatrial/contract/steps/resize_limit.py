@@ -20,14 +20,15 @@ def _resize_limit(
     side: int,
     limit: Literal["max", "min", "long"] = "max",
     multiple: int = 32,
+    rounding: Literal["nearest", "up"] = "nearest",
     max_side: int | None = None,
     interpolation: Interpolation = "linear",
     library: Library = "opencv",
 ) -> Array:
     """`max`: the long side at most `side`; `min`: the short side at least `side`; `long`: exactly `side`.
 
-    Then no side over `max_side`, and each side to the nearest `multiple`, at least one of it, which changes
-    the ratio a little: that is how these models were trained.
+    Then no side over `max_side`, and each side to the nearest `multiple` (or the next one `up`), at least one
+    of it, which changes the ratio a little: that is how these models were trained.
     """
     image = as_image(value)
     if side < 1 or multiple < 1 or (max_side is not None and max_side < 1):
@@ -42,11 +43,13 @@ def _resize_limit(
     if max_side is not None and max(height, width) > max_side:
         factor = max_side / max(height, width)
         height, width = int(height * factor), int(width * factor)
-    size = (
-        max(multiple, round(height / multiple) * multiple),
-        max(multiple, round(width / multiple) * multiple),
-    )
+    size = (_rounded(height, multiple, rounding), _rounded(width, multiple, rounding))
     return resample(image, size, context, interpolation=interpolation, library=library)
+
+
+def _rounded(side: int, multiple: int, rounding: str) -> int:
+    times = -(-side // multiple) if rounding == "up" else round(side / multiple)
+    return max(1, times) * multiple
 
 
 STEP = FunctionStep(

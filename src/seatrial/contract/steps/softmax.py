@@ -14,7 +14,7 @@ from seatrial.errors import ContractViolation
 
 
 def _softmax(value: Any, _context: Context, /, *, axis: int = -1) -> Array:
-    """exp(x - max) / sum along `axis`, in float64, given back in the type of the scores (at least float32)."""
+    """exp(x - max) / sum along `axis`, in float64, given back in the scores' type (at least float32)."""
     scores = as_array(value)
     axis_of(scores, axis)
     if not scores.size:
