@@ -1,1 +1,7 @@
 """Artifact in, artifact out; believed only when compared."""
+
+from seatrial.converters._compare import Comparison
+from seatrial.converters._convert import Conversion, convert
+from seatrial.converters._converter import Converter
+
+__all__ = ["Comparison", "Conversion", "Converter", "convert"]

@@ -10,9 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seatrial.runtimes._open import available_runtimes, open_session
+    from seatrial.runtimes._feeds import length_input
+    from seatrial.runtimes._open import all_runtimes, available_runtimes, open_session
     from seatrial.runtimes._pool import Pool
     from seatrial.runtimes._session import Exercise, OperatorOutput, Resources, Session, SessionOptions
+    from seatrial.runtimes._words import describe, plain_words
 
 __all__ = [
     "Exercise",
@@ -21,11 +23,23 @@ __all__ = [
     "Resources",
     "Session",
     "SessionOptions",
+    "all_runtimes",
     "available_runtimes",
+    "describe",
+    "length_input",
     "open_session",
+    "plain_words",
 ]
 
-_HOMES = {"Pool": "_pool", "available_runtimes": "_open", "open_session": "_open"}
+_HOMES = {
+    "Pool": "_pool",
+    "all_runtimes": "_open",
+    "available_runtimes": "_open",
+    "describe": "_words",
+    "length_input": "_feeds",
+    "open_session": "_open",
+    "plain_words": "_words",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -21,7 +20,7 @@ from seatrial.errors import EngineFailure, UsageError
 from seatrial.model.artifact import Artifact
 from seatrial.runtimes import _launch, _wire, _words
 from seatrial.runtimes._engine import Runtime
-from seatrial.runtimes._feeds import check_feeds
+from seatrial.runtimes._feeds import checked
 from seatrial.runtimes._session import Exercise, OperatorOutput, Resources, SessionOptions
 
 _LAST_WORDS = 1 << 20
@@ -100,7 +99,10 @@ class WorkerSession:
         """See `Session.trace`."""
         answer = self._send({"op": "trace"}, feeds)
         values = self._arrays(answer)
-        return [OperatorOutput(*names, value) for names, value in zip(answer["traced"], values, strict=True)]
+        return [
+            OperatorOutput(label=label, operator=operator, tensor=tensor, value=value)
+            for (label, operator, tensor), value in zip(answer["traced"], values, strict=True)
+        ]
 
     def gradients(self, feeds: Mapping[str, Array], *, of: str, output: int, index: Sequence[int]) -> Array:
         """See `Session.gradients`."""
@@ -160,13 +162,15 @@ class WorkerSession:
 
     def _send(self, request: dict[str, Any], feeds: Mapping[str, Array]) -> dict[str, Any]:
         if self._checked:
-            feeds = check_feeds(self.artifact, feeds)
+            feeds = checked(self.artifact, feeds)
         names = list(feeds)
         arrays = [np.asarray(feeds[name]) for name in names]
         doing = f"{_words.DOING[request['op']]} {_words.describe(dict(zip(names, arrays, strict=True)))}"
         return self._locked({**request, "names": names}, doing, arrays)
 
-    def _locked(self, request: dict[str, Any], doing: str, arrays: Sequence[Array] | None = None) -> dict[str, Any]:
+    def _locked(
+        self, request: dict[str, Any], doing: str, arrays: Sequence[Array] | None = None
+    ) -> dict[str, Any]:
         if not self._busy.acquire(blocking=False):
             raise UsageError(
                 "one session serves one thread, and this one is in use by another",
@@ -210,7 +214,9 @@ class WorkerSession:
                     break
         except TimeoutError:
             self._kill()
-            self._fail(f"did not answer within {self.options.timeout:g} s", "timeout", hint=_words.TIMEOUT_HINT)
+            self._fail(
+                f"did not answer within {self.options.timeout:g} s", "timeout", hint=_words.TIMEOUT_HINT
+            )
         except (EOFError, OSError, _wire.WireError):
             self._died()
         if "error" in answer:
@@ -220,7 +226,7 @@ class WorkerSession:
     def _raised(self, error: Mapping[str, Any]) -> NoReturn:
         if error["kind"] == "usage":
             raise UsageError(error["message"], hint=error["hint"])
-        said = _words.clean(error["message"]) or error["type"]
+        said = _words.plain_words(error["message"]) or error["type"]
         if error["kind"] == "memory":
             self._kill()
             self._fail(f"ran out of memory ({said})", "memory", hint=_words.memory_hint(self.options))
@@ -235,7 +241,7 @@ class WorkerSession:
         self._fail(end.sentence, end.kind, signal_name=end.signal_name, hint=end.hint)
 
     def _fail(self, what: str, kind: Any, *, signal_name: str = "", hint: str = "") -> NoReturn:
-        last = _words.clean(_launch.tail(self._worker.stderr))
+        last = _words.plain_words(_launch.tail(self._worker.stderr))
         message = f"{self._name()} {what} on {self._about()}" + (f"; its last words: {last}" if last else "")
         self._failure = EngineFailure(message, kind=kind, signal_name=signal_name, hint=hint)
         raise self._failure

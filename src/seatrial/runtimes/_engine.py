@@ -88,7 +88,9 @@ class Engine:
 
     def gradients(self, feeds: Mapping[str, Array], of: str, output: int, index: Sequence[int]) -> Array:
         """The gradient of one output element a row with respect to one input."""
-        raise UsageError("this runtime gives no gradients", hint="use an attribution without gradients, or paddle")
+        raise UsageError(
+            "this runtime gives no gradients", hint="use an attribution without gradients, or paddle"
+        )
 
     def exercise(self) -> dict[str, Any]:
         """`threads`, `precision` and `operators` as they really were."""

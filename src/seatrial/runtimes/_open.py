@@ -20,8 +20,12 @@ def all_runtimes() -> dict[str, Runtime]:
 
 def available_runtimes(artifact: Artifact) -> list[str]:
     """Installed runtimes that run this artifact's format, the one `auto` takes first."""
-    names = [name for name, each in all_runtimes().items() if artifact.format in each.formats and each.available()]
-    return sorted(names, key=lambda name: (_PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED), name))
+    names = [
+        name for name, each in all_runtimes().items() if artifact.format in each.formats and each.available()
+    ]
+    return sorted(
+        names, key=lambda name: (_PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED), name)
+    )
 
 
 def open_session(

@@ -37,7 +37,11 @@ class Pool:
         self._lock = threading.Lock()
 
     def get(
-        self, runtime: str = "auto", options: SessionOptions | None = None, *, artifact: Artifact | None = None
+        self,
+        runtime: str = "auto",
+        options: SessionOptions | None = None,
+        *,
+        artifact: Artifact | None = None,
     ) -> Session:
         """A live session; opened on first use, reopened when dead.
 
@@ -47,7 +51,13 @@ class Pool:
         model, options = artifact or self._artifact, options or SessionOptions()
         if runtime == "auto":
             runtime = next(iter(self._for(model)), "auto")
-        key = (threading.get_ident(), model.digest, str(model.path), runtime, json.dumps(asdict(options), sort_keys=True))
+        key = (
+            threading.get_ident(),
+            model.digest,
+            str(model.path),
+            runtime,
+            json.dumps(asdict(options), sort_keys=True),
+        )
         session = self._sessions.get(key)
         if isinstance(session, WorkerSession) and session.alive:
             return session

@@ -118,7 +118,7 @@ class Session(Protocol):
         ...
 
     def gradients(self, feeds: Mapping[str, Array], *, of: str, output: int, index: Sequence[int]) -> Array:
-        """d output[output][n, index[n]] / d feeds[of], for every row n; same shape as the feed.
+        """D output[output][n, index[n]] / d feeds[of], for every row n; same shape as the feed.
 
         Raises:
             UsageError: This runtime or this graph gives no gradients.

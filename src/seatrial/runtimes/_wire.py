@@ -181,4 +181,6 @@ class Arena:
 
 
 def _texts(array: NDArray[Any]) -> list[str]:
-    return [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in array.ravel()]
+    return [
+        each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in array.ravel()
+    ]

@@ -22,8 +22,8 @@ _CRASH_HINT = (
 )
 _LONGEST = 600
 _NOISE = re.compile(
-    r"^(-+|C\+\+ Traceback.*|Error Message Summary:|Traceback \(most recent.*|\d+ +.*\(.*\)?|Not support stack.*"
-    r"|\s*File \".*|\s+\[SignalInfo.*|\[TimeInfo.*|[WIE]\d{4} .*|No stack trace.*)$"
+    r"^(-+|C\+\+ Traceback.*|Error Message Summary:|Traceback \(most recent.*|\d+ +.*\(.*\)?"
+    r"|Not support stack.*|\s*File \".*|\s+\[SignalInfo.*|\[TimeInfo.*|[WIE]\d{4} .*|No stack trace.*)$"
 )
 
 
@@ -40,7 +40,9 @@ def describe(feeds: Mapping[str, Array]) -> str:
     """Names every array with its dtype, shape and range: what is needed to reproduce a failure."""
     if not feeds:
         return "no inputs"
-    return ", ".join(f"{name}: {array.dtype}{list(array.shape)}{_range(array)}" for name, array in feeds.items())
+    return ", ".join(
+        f"{name}: {array.dtype}{list(array.shape)}{_range(array)}" for name, array in feeds.items()
+    )
 
 
 def _range(array: Array) -> str:
@@ -52,7 +54,7 @@ def _range(array: Array) -> str:
     return span + (f" with {strange} not finite" if strange else "")
 
 
-def clean(text: str) -> str:
+def plain_words(text: str) -> str:
     """Drops stack traces, source places and log prefixes; keeps what is left, short."""
     # Paddle puts the reason after this line and a C++ stack before it.
     text = text.rpartition("Error Message Summary:")[2]

@@ -20,7 +20,13 @@ from seatrial.runtimes._engine import Engine, Task
 
 _PR_SET_PDEATHSIG = 1
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL, signal.SIGTERM)
-_OUT_OF_MEMORY = ("bad_alloc", "ResourceExhausted", "Out of memory", "Cannot allocate memory", "Failed to allocate")
+_OUT_OF_MEMORY = (
+    "bad_alloc",
+    "ResourceExhausted",
+    "Out of memory",
+    "Cannot allocate memory",
+    "Failed to allocate",
+)
 _BEAT_SECONDS = 0.5
 
 
@@ -111,7 +117,12 @@ class _Worker:
 
     def _exercise(self) -> dict[str, Any]:
         told = self._engine.exercise()
-        return {**told, "notes": self._engine.notes, "load_seconds": self._load_seconds, "version": self._engine.version()}
+        return {
+            **told,
+            "notes": self._engine.notes,
+            "load_seconds": self._load_seconds,
+            "version": self._engine.version(),
+        }
 
     def _arrays(self, arrays: list[Any]) -> dict[str, Any]:
         return {"arrays": self._results.write([np.asarray(each) for each in arrays])}

@@ -26,14 +26,18 @@ class OnnxRuntimeEngine(Engine):
         self._operators: dict[str, int] | None = None
 
     def version(self) -> str:
+        """See `Engine.version`."""
         return str(self._ort.__version__)
 
     def load(self, task: Task) -> None:
+        """See `Engine.load`."""
         self._task = task
-        self._session = self._ort.InferenceSession(task.graph, self._options(), providers=["CPUExecutionProvider"])
+        self._session = self._ort.InferenceSession(
+            task.graph, self._options(), providers=["CPUExecutionProvider"]
+        )
         if task.precision != task.native:
             self.notes.append(
-                f"{task.precision} was asked for; the CPU provider runs the graph as written, in {task.native}"
+                f"{task.precision} was asked for; the CPU provider runs the graph as it is, in {task.native}"
             )
 
     def _options(self, *, plain: bool = False) -> Any:
@@ -49,13 +53,17 @@ class OnnxRuntimeEngine(Engine):
         return options
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """See `Engine.run`."""
         outputs: list[Array] = self._session.run(None, dict(feeds))
         return outputs
 
     def trace(self, feeds: Mapping[str, Array]) -> list[Traced]:
+        """See `Engine.trace`."""
         onnx: Any = lazy.load("onnx", extra="onnx")
         model = onnx.load(self._task.graph)
-        outputs = [name for node in model.graph.node if node.op_type != "Constant" for name in node.output if name]
+        outputs = [
+            name for node in model.graph.node if node.op_type != "Constant" for name in node.output if name
+        ]
         operators = {name: node.op_type for node in model.graph.node for name in node.output}
         del model.graph.output[:]
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
@@ -67,9 +75,12 @@ class OnnxRuntimeEngine(Engine):
         values = session.run(outputs, dict(feeds))
         pairs = zip(outputs, values, strict=True)
         # Sequences and maps have no single array.
-        return [Traced(name, operators[name], name, value) for name, value in pairs if hasattr(value, "dtype")]
+        return [
+            Traced(name, operators[name], name, value) for name, value in pairs if hasattr(value, "dtype")
+        ]
 
     def exercise(self) -> dict[str, Any]:
+        """See `Engine.exercise`."""
         if self._operators is None:
             self._operators = self._optimized()
         return {

@@ -15,7 +15,14 @@ from seatrial.runtimes._engine import Array, Engine, Runtime, Task, Traced
 _HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int8": "f32"}
 _TOLD = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "u8": "int8"}
 # Layers that move or convert data tell nothing about the precision of the arithmetic.
-_MATHEMATICS = ("Convolution", "FullyConnected", "MatMul", "Deconvolution", "GroupConvolution", "LSTMSequence")
+_MATHEMATICS = (
+    "Convolution",
+    "FullyConnected",
+    "MatMul",
+    "Deconvolution",
+    "GroupConvolution",
+    "LSTMSequence",
+)
 
 
 class OpenVinoEngine(Engine):
@@ -26,9 +33,11 @@ class OpenVinoEngine(Engine):
         self.notes = []
 
     def version(self) -> str:
+        """See `Engine.version`."""
         return str(self._openvino.__version__).partition("-")[0]
 
     def load(self, task: Task) -> None:
+        """See `Engine.load`."""
         self._task = task
         self._core = self._openvino.Core()
         self._model = self._read()
@@ -54,27 +63,36 @@ class OpenVinoEngine(Engine):
         }
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """See `Engine.run`."""
         return self._infer(self._compiled, self._request, self._names, feeds)
 
-    def _infer(self, compiled: Any, request: Any, names: list[str], feeds: Mapping[str, Array]) -> list[Array]:
+    def _infer(
+        self, compiled: Any, request: Any, names: list[str], feeds: Mapping[str, Array]
+    ) -> list[Array]:
         inputs = {place: np.array(feeds[name]) for place, name in enumerate(names)}
         results = request.infer(inputs)
         return [np.array(results[output]) for output in compiled.outputs]
 
     def trace(self, feeds: Mapping[str, Array]) -> list[Traced]:
+        """See `Engine.trace`."""
         model = self._read()
         skipped = {"Parameter", "Constant", "Result"}
         nodes = [each for each in model.get_ordered_ops() if each.get_type_name() not in skipped]
-        marked = [(node, port) for node in nodes for port in range(node.get_output_size())]
-        before = len(model.outputs)
-        model.add_outputs([(node.get_friendly_name(), port) for node, port in marked])
+        model.add_outputs(
+            [(node.get_friendly_name(), port) for node in nodes for port in range(node.get_output_size())]
+        )
+        order = {node.get_friendly_name(): place for place, node in enumerate(nodes)}
         compiled = self._core.compile_model(model, "CPU", self._settings())
         names = _input_names(compiled, self._task.inputs)
-        values = self._infer(compiled, compiled.create_infer_request(), names, feeds)[before:]
-        return [
-            Traced(_label(node, port), node.get_type_name(), node.get_friendly_name(), value)
-            for (node, port), value in zip(marked, values, strict=True)
-        ]
+        values = self._infer(compiled, compiled.create_infer_request(), names, feeds)
+        traced: dict[str, tuple[int, Traced]] = {}
+        for result, value in zip(model.get_results(), values, strict=True):
+            port = result.input_value(0)
+            node, name = port.get_node(), port.get_node().get_friendly_name()
+            label = name if node.get_output_size() == 1 else f"{name}:{port.get_index()}"
+            # An output of the graph that is also an operator's output comes once.
+            traced[label] = (order.get(name, -1), Traced(label, node.get_type_name(), name, value))
+        return [each for _, each in sorted(traced.values(), key=lambda pair: pair[0])]
 
     def _layers(self) -> list[Any]:
         return [each.get_rt_info() for each in self._compiled.get_runtime_model().get_ordered_ops()]
@@ -82,13 +100,16 @@ class OpenVinoEngine(Engine):
     def _told_precision(self) -> str:
         """What the arithmetic layers of the executed graph run in; the hint alone proves nothing."""
         told = Counter(
-            str(each["runtimePrecision"].astype(str)) for each in self._layers() if _layer(each) in _MATHEMATICS
+            str(each["runtimePrecision"].astype(str))
+            for each in self._layers()
+            if _layer(each) in _MATHEMATICS
         )
         if not told:
             return self._task.native
         return _TOLD.get(told.most_common(1)[0][0].lower(), told.most_common(1)[0][0])
 
     def exercise(self) -> dict[str, Any]:
+        """See `Engine.exercise`."""
         return {
             "threads": int(self._compiled.get_property("INFERENCE_NUM_THREADS")),
             "precision": self._told_precision(),
@@ -98,11 +119,6 @@ class OpenVinoEngine(Engine):
 
 def _layer(info: Any) -> str:
     return str(info["layerType"].astype(str))
-
-
-def _label(node: Any, port: int) -> str:
-    name = str(node.get_friendly_name())
-    return name if node.get_output_size() == 1 else f"{name}:{port}"
 
 
 def _input_names(compiled: Any, expected: Any) -> list[str]:

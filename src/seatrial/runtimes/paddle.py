@@ -33,9 +33,11 @@ class PaddleEngine(Engine):
         self._feeds: dict[str, Array] = {}
 
     def version(self) -> str:
+        """See `Engine.version`."""
         return str(self._paddle.__version__)
 
     def load(self, task: Task) -> None:
+        """See `Engine.load`."""
         self._task = task
         self._graph = linked(task.graph, task.scratch, "model" + _SUFFIXES[task.format])
         self._weights = linked(task.weights, task.scratch, "model.pdiparams") if task.weights else ""
@@ -90,6 +92,7 @@ class PaddleEngine(Engine):
         return True
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """See `Engine.run`."""
         try:
             outputs = self._infer(self._predictor, feeds)
         except Exception as error:
@@ -111,6 +114,7 @@ class PaddleEngine(Engine):
         return [predictor.get_output_handle(name).copy_to_cpu() for name in predictor.get_output_names()]
 
     def trace(self, feeds: Mapping[str, Array]) -> list[Traced]:
+        """See `Engine.trace`."""
         _, predictor = self._create(plain=True)
         parameters = frozenset(self._task.parameters)
         seen: Counter[str] = Counter()
@@ -135,6 +139,7 @@ class PaddleEngine(Engine):
         return traced
 
     def gradients(self, feeds: Mapping[str, Array], of: str, output: int, index: Sequence[int]) -> Array:
+        """See `Engine.gradients`."""
         if self._task.format != "paddle-json":
             raise UsageError(
                 "Paddle gives gradients only for exported .json graphs, not for .pdmodel",
@@ -153,16 +158,21 @@ class PaddleEngine(Engine):
         outputs = _as_list(layer(*tensors))
         for before, after in zip(reference, outputs, strict=True):
             if not np.allclose(before.numpy(), after.numpy(), rtol=1e-5, atol=1e-6, equal_nan=True):
-                raise UsageError("this graph answers differently in training mode, so it has no true gradients")
+                raise UsageError(
+                    "this graph answers differently in training mode, so it has no true gradients"
+                )
         rows = outputs[output].reshape([len(index), -1])
         chosen = paddle.take_along_axis(rows, paddle.to_tensor(np.asarray(index, "int64")[:, None]), axis=1)
         chosen.sum().backward()
         if source.grad is None:
-            raise UsageError(f"no gradient reaches the input '{of}'", hint="ids have none: use an embedding's output")
+            raise UsageError(
+                f"no gradient reaches the input '{of}'", hint="ids have none: use an embedding's output"
+            )
         gradient: Array = source.grad.numpy()
         return gradient
 
     def exercise(self) -> dict[str, Any]:
+        """See `Engine.exercise`."""
         if not self._operators and self._feeds:
             self._operators = self._fused()
         return {
@@ -175,7 +185,9 @@ class PaddleEngine(Engine):
         """What runs after optimisation, seen by one more run of a hooked predictor."""
         _, predictor = self._create()
         seen: set[str] = set()
-        predictor.register_output_hook(lambda operator, tensor, _: seen.add(operator if ":" in operator else tensor))
+        predictor.register_output_hook(
+            lambda operator, tensor, _: seen.add(operator if ":" in operator else tensor)
+        )
         self._infer(predictor, self._feeds)
         return dict(Counter(each.partition(":")[0] for each in sorted(seen)))
 
