@@ -130,7 +130,9 @@ _FLAWS_ZH = {
 }
 
 
-def judge_flaws(flaws: list[Flaw], examined: int, where: str, *, id: str = "deployment.versions") -> Finding:  # noqa: A002 - the field of Finding
+def judge_flaws(
+    flaws: list[Flaw], examined: int, where: str, *, name: str = "deployment.versions"
+) -> Finding:
     """Versions must be locked and fit together; a lock without digests is a warning."""
     severe = [each for each in flaws if each.code in _SEVERE]
     first = (severe or flaws)[0] if flaws else None
@@ -148,7 +150,7 @@ def judge_flaws(flaws: list[Flaw], examined: int, where: str, *, id: str = "depl
             f"{where}：{_FLAWS_ZH[first.code]}：{first.where}：{first.what}{more_zh}",
         )
     return Finding(
-        id,
+        name,
         verdict,
         summary,
         examined,

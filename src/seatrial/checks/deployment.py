@@ -88,7 +88,7 @@ def _locks(files: Sequence[Path]) -> list[Finding]:
         locked = {each.name: each.version for each in pins}
         for pin in pins:
             flaws += judge_needs(pin.name, _needs(pin.name), locked.get)
-        findings.append(judge_flaws(flaws, max(len(pins), 1), path.name, id="deployment.lock"))
+        findings.append(judge_flaws(flaws, max(len(pins), 1), path.name, name="deployment.lock"))
     return findings
 
 

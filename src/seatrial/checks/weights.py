@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from seatrial.model import Artifact
 
-_LOOKUPS = frozenset({"embedding", "lookup_table", "lookup_table_v2", "c_embedding"})
-# Where the running mean stands among the inputs; the variance follows (PIR: phi/ops/yaml; ONNX: operator list).
+# Where the running mean stands among the inputs; the variance follows (PIR; ONNX).
 _STATISTICS_AT = {"batch_norm_": 1, "sync_batch_norm_": 1, "BatchNormalization": 3}
 _NORMALISERS = frozenset(
     {"batch_norm", "batch_norm_", "sync_batch_norm", "sync_batch_norm_", "BatchNormalization"}
