@@ -11,6 +11,7 @@ import numpy as np
 from seatrial.checks._profile import Profile
 from seatrial.checks._trial import Baseline, Trial
 from seatrial.contract import Contract, HeldOut, Sample, TensorSpec
+from seatrial.contract.feeds import check_feeds
 from seatrial.errors import NotFound, UsageError
 from seatrial.model import Artifact, ModelFile, Parameter
 from seatrial.runtimes import Exercise, OperatorOutput, Resources, SessionOptions
@@ -48,6 +49,7 @@ class FakeSession:
         self._clock = clock
 
     def run(self, feeds: Mapping[str, Any]) -> list[Any]:
+        check_feeds(self.artifact.inputs, feeds)  # as every real session does, before its engine
         self.calls += 1
         return [np.asarray(each) for each in self._function(feeds)]
 
