@@ -175,7 +175,7 @@ def _named_operator(message: str, operators: Mapping[str, int]) -> str:
     return max(named, key=len, default="")
 
 
-_TRAINING_ONLY = ("backward", "_grad", "sgd_", "adam_", "adamw_", "momentum_")
+_OPTIMIZERS = frozenset({"sgd", "adam", "adamw", "momentum", "lamb", "rmsprop", "adagrad"})
 
 
 def judge_leftovers(operators: Sequence[Operator]) -> Finding:
@@ -229,7 +229,7 @@ def _leftover(operator: Operator) -> str:
     Paddle keeps `is_test` (and `use_global_stats` for normalisation); ONNX has `training_mode`.
     """
     kind, attributes = operator.type.lower().rstrip("_"), operator.attributes
-    if kind.startswith(_TRAINING_ONLY) or kind.endswith("_grad"):
+    if kind in _OPTIMIZERS or kind.endswith("_grad"):
         return "an operator of training"
     if attributes.get("training_mode") in (1, True):
         return "training_mode is true"
