@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from jsonschema import Draft202012Validator
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from seatrial.contract.answer import SCHEMAS, plain, row_of
 from seatrial.contract.feeds import check_feeds
@@ -108,7 +110,10 @@ class Contract:
             ContractViolation: The answer breaks `output_schema`, or a step refused it.
         """
         value = plain(self.postprocess.run(row_of(outputs, self.outputs, row), context))
-        error = next(self._validator.iter_errors(value), None)
+        try:
+            error = next(self._validator.iter_errors(value), None)
+        except Unresolvable as problem:
+            raise ContractViolation(f"output_schema refers to what is not there: {problem}") from problem
         if error is not None:
             raise ContractViolation(f"{error.json_path.replace('$', 'answer', 1)}: {error.message[:300]}")
         return value
@@ -120,7 +125,8 @@ class Contract:
 
     @cached_property
     def _validator(self) -> Draft202012Validator:
-        return Draft202012Validator(self.answer_schema)
+        # The empty registry: a contract must not make the service fetch something from the network.
+        return Draft202012Validator(self.answer_schema, registry=Registry())
 
     def digest(self) -> str:
         """`sha256:...` over everything that changes answers.

@@ -141,13 +141,15 @@ def _validated(source: Source) -> ContractDocument:
         )
     if source.data.get("schema") != VERSION:
         raise ContractViolation(
-            f"{source.place(['schema'])}: it is {source.data.get('schema')!r}, and this Seatrial reads {VERSION}",
+            f"{source.place(['schema'])}: it is {source.data.get('schema')!r}, and {VERSION} is read here",
             hint=f"begin the file with: schema: {VERSION}",
         )
     try:
         return ContractDocument.model_validate(source.data)
     except ValidationError as error:
-        first = error.errors()[0]
+        # Of the errors about one field the deepest says most: a union reports one for each member.
+        every = error.errors()
+        first = max((each for each in every if each["loc"][:1] == every[0]["loc"][:1]), key=lambda e: len(e["loc"]))
         if first["type"] == "extra_forbidden":
             raise _unknown(source, first["loc"]) from error
         # pydantic puts the name of a union's member into the path; the file has no such field.

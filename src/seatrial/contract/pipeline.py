@@ -50,6 +50,10 @@ class Step(Protocol):
         """
         ...
 
+    def option_schema(self) -> dict[str, Any]:
+        """JSON Schema of the options."""
+        ...
+
     def apply(self, value: Any, context: Context, /, **options: Any) -> Any:
         """Transforms one sample's value.
 

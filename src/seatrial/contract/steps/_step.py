@@ -51,6 +51,12 @@ class FunctionStep:
         config = ConfigDict(extra="forbid", protected_namespaces=())
         return create_model(f"{self.name}_options", __config__=config, **fields)
 
+    def option_schema(self) -> dict[str, Any]:
+        """JSON Schema of the options."""
+        schema = self.model.model_json_schema()
+        schema.pop("title", None)
+        return schema
+
     def check(self, options: Mapping[str, Any]) -> None:
         """Refuses options that are unknown, missing or of the wrong kind.
 

@@ -19,8 +19,9 @@ def _detection_rows(
 ) -> dict[str, Any]:
     """Rows [n, 6] of (class, score, x0, y0, x1, y1) -> `{"boxes", "scores", "classes"}`, best first.
 
-    With several outputs the first holds the rows. Rows of class -1 are filling. `coordinates` says where the model places its boxes: `model` ones are brought back to
-    the source image. Boxes are cut at its border when its size is known.
+    With several outputs the first holds the rows. Rows of class -1 are filling. `coordinates` says where the
+    model places its boxes: `model` ones are brought back to the source image. Boxes are cut at its border
+    when its size is known.
     """
     rows = as_array(
         value[0] if isinstance(value, list | tuple) and len(value) else value, rank=2, what="rows"
