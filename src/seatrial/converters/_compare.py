@@ -9,6 +9,10 @@ import numpy as np
 
 from seatrial.contract.sample import Array
 
+# Outputs smaller than this all over (a detector that sees nothing) are compared as if they were this large:
+# what float32 leaves of 1e-7 after a sigmoid is rounding.
+SMALLEST_SCALE = 1e-3
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -89,8 +93,7 @@ def _one(wanted: Array, got: Array, tolerance: float) -> tuple[float, float, str
     if not finite.any():
         return 0.0, 0.0, ""
     error = float(np.abs(wanted[finite].astype("float64") - got[finite].astype("float64")).max())
-    # float32 cannot do better than this, however small the numbers are.
-    scale = max(float(np.abs(wanted[finite]).max()), 1e-6)
+    scale = max(float(np.abs(wanted[finite]).max()), SMALLEST_SCALE)
     wrong = int(np.count_nonzero(np.abs(wanted[finite] - got[finite]) > tolerance * scale))
     problem = (
         f"{wrong} of {wanted.size} elements differ by up to {error:.2g}, range {scale:.2g}" if wrong else ""

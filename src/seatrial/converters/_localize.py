@@ -23,13 +23,17 @@ def first_divergence(source: Pool, result: Pool, feeds: Mapping[str, Array], *, 
     except SeatrialError:
         return ""
     found = diverging(ours, theirs, tolerance=tolerance)
-    return f"the first operator that diverges is {found.label}" if found else ""
+    if found is None:
+        return ""
+    # Some operators show no output (Paddle's rnn): then the culprit lies between two that do.
+    after = f" (the last that agrees is {found[0].label})" if found[0] else ""
+    return f"the first operator that diverges is {found[1].label}{after}"
 
 
 def diverging(
     ours: Sequence[OperatorOutput], theirs: Sequence[OperatorOutput], *, tolerance: float
-) -> OperatorOutput | None:
-    """The first of `ours` after the last that still has its equal among `theirs`; None when all have.
+) -> tuple[OperatorOutput | None, OperatorOutput] | None:
+    """The last of `ours` that still has its equal among `theirs`, and the one after it; None when all have.
 
     Outputs of less than two values, constants and integers match by chance and are not looked at.
     """
@@ -47,7 +51,9 @@ def diverging(
         values = _sorted(each.value)
         if any(_close(values, other, tolerance) for other in candidates.get(values.size, [])):
             last = place
-    return telling[last + 1] if last + 1 < len(telling) else None
+    if last + 1 == len(telling):
+        return None
+    return telling[last] if last >= 0 else None, telling[last + 1]
 
 
 def _sorted(array: Array) -> Array:

@@ -51,6 +51,7 @@ class WorkerSession:
         self._failure: EngineFailure | None = None
         self._closed = False
         self._exercise: Exercise | None = None
+        self._oom_kills = _words.oom_kills()
         engine = dict(options.engine)
         python = str(engine.pop("python", ""))
         _refuse_unknown(runtime, engine)
@@ -237,7 +238,9 @@ class WorkerSession:
     def _died(self) -> NoReturn:
         self._kill()
         code = _ended(self._worker.status)
-        end = _words.judge_end(code, _launch.tail(self._worker.stderr), self.options)
+        starved = _words.oom_kills() > self._oom_kills
+        last = _launch.tail(self._worker.stderr)
+        end = _words.judge_end(code, last, self.options, out_of_memory=starved)
         self._fail(end.sentence, end.kind, signal_name=end.signal_name, hint=end.hint)
 
     def _fail(self, what: str, kind: Any, *, signal_name: str = "", hint: str = "") -> NoReturn:

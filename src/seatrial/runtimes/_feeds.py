@@ -63,6 +63,6 @@ def _check_lengths(artifact: Artifact, arrays: Mapping[str, Array]) -> None:
     lengths = arrays[name]
     if lengths.min() < 1 or lengths.max() > steps:
         raise ContractViolation(
-            f"input '{name}' holds lengths {lengths.min()}..{lengths.max()}, the sequences have {steps} steps",
+            f"input '{name}' holds lengths {lengths.min()}..{lengths.max()}, the sequence has {steps} steps",
             hint=f"give lengths from 1 to {steps}",
         )

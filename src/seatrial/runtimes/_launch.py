@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
@@ -154,7 +155,8 @@ class Zygote:
         stderr = os.memfd_create("seatrial-stderr", os.MFD_CLOEXEC)
         ours, theirs = socket.socketpair()
         status, told = os.pipe2(os.O_CLOEXEC)
-        os.lseek(stderr, 0, os.SEEK_SET)
+        # Appended to, so that emptying it does not leave a hole before the next word.
+        fcntl.fcntl(stderr, fcntl.F_SETFL, os.O_APPEND)
         try:
             with self._lock:
                 handed = [theirs.fileno(), feeds.descriptor, results.descriptor, stderr, told]
@@ -175,7 +177,7 @@ class Zygote:
 
     def end(self) -> None:
         """Cuts the line; the zygote ends, and its workers with it. Idempotent."""
-        self._control.close()
+        self._control.close()  # what the zygote waits for
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:
@@ -184,6 +186,7 @@ class Zygote:
         self._discard()
 
     def _discard(self) -> None:
+        self._control.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         if self._errors >= 0:
             os.close(self._errors)

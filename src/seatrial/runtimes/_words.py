@@ -78,13 +78,14 @@ def memory_hint(options: SessionOptions) -> str:
     return f"it may hold {options.memory_limit >> 20} MiB; use smaller batches, or raise `memory_limit`"
 
 
-def judge_end(code: int | None, last: str, options: SessionOptions) -> End:
+def judge_end(code: int | None, last: str, options: SessionOptions, *, out_of_memory: bool) -> End:
     """Says how a worker ended.
 
     Args:
         code: Exit code, negative for a signal; None when it is not known.
         last: The end of its stderr.
         options: Of the session.
+        out_of_memory: Whether the kernel killed something for memory meanwhile.
     """
     if any(each in last for each in ("bad_alloc", "MemoryError", "Cannot allocate memory", "Out of memory")):
         return End("ran out of memory", "memory", "", memory_hint(options))
@@ -93,9 +94,9 @@ def judge_end(code: int | None, last: str, options: SessionOptions) -> End:
     if code >= 0:
         return End(f"ended its own process with exit code {code}", "signal", "", _CRASH_HINT)
     name = signal.Signals(-code).name
-    if name == "SIGXCPU" or (name == "SIGKILL" and "CPU time" in last):
+    if name == "SIGXCPU":
         return End(f"used up its {options.cpu_limit} CPU seconds", "timeout", name, TIMEOUT_HINT)
-    if name == "SIGKILL" and oom_kills():
+    if name == "SIGKILL" and out_of_memory:
         return End("was killed because the machine ran out of memory", "memory", name, memory_hint(options))
     return End(f"was killed by {name}", "signal", name, _CRASH_HINT)
 

@@ -44,14 +44,16 @@ def confine(limits: Mapping[str, int]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     held = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
     _lower(resource.RLIMIT_AS, held + limits["memory"])
-    _lower(resource.RLIMIT_CPU, limits["cpu"])
+    # SIGXCPU at the first bound says why; the kernel's SIGKILL at the second would not.
+    _lower(resource.RLIMIT_CPU, limits["cpu"], above=10)
     _lower(resource.RLIMIT_FSIZE, max(limits["memory"], 1 << 30))
 
 
-def _lower(kind: int, value: int) -> None:
+def _lower(kind: int, value: int, *, above: int = 0) -> None:
     _, hard = resource.getrlimit(kind)
-    allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (allowed, allowed))
+    unlimited = hard == resource.RLIM_INFINITY
+    highest = value + above if unlimited else min(value + above, hard)
+    resource.setrlimit(kind, (min(value, highest), highest))
 
 
 def serve(engine: Engine, sock: socket.socket, feeds: _wire.Arena, results: _wire.Arena) -> None:

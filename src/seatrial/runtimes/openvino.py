@@ -70,6 +70,10 @@ class OpenVinoEngine(Engine):
         self, compiled: Any, request: Any, names: list[str], feeds: Mapping[str, Array]
     ) -> list[Array]:
         inputs = {place: np.array(feeds[name]) for place, name in enumerate(names)}
+        for port, array in zip(compiled.inputs, inputs.values(), strict=True):
+            # OpenVINO computes something for shapes that the graph forbids.
+            if not port.get_partial_shape().compatible(self._openvino.PartialShape(list(array.shape))):
+                raise ValueError(f"shape {list(array.shape)} does not fit {port.get_partial_shape()}")
         results = request.infer(inputs)
         return [np.array(results[output]) for output in compiled.outputs]
 
