@@ -13,10 +13,15 @@ from seatrial.checks._finding import (
 )
 from seatrial.checks._gate import GateRun, all_checks, judge, run_gate
 from seatrial.checks._profile import Profile, load_profile, profile_names
+from seatrial.checks._render import FORMATS, render
 from seatrial.checks._report import CheckResult, Report
+from seatrial.checks._report_files import read_report, write_report
+from seatrial.checks._report_json import from_json, to_json
+from seatrial.checks._report_schema import report_schema
 from seatrial.checks._trial import Baseline, Check, SessionPool, Trial
 
 __all__ = [
+    "FORMATS",
     "Baseline",
     "Chart",
     "Check",
@@ -35,8 +40,14 @@ __all__ = [
     "Trial",
     "Verdict",
     "all_checks",
+    "from_json",
     "judge",
     "load_profile",
     "profile_names",
+    "read_report",
+    "render",
+    "report_schema",
     "run_gate",
+    "to_json",
+    "write_report",
 ]

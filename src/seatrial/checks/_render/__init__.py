@@ -1,0 +1,42 @@
+"""Renderings of a report: pure functions, same report and language in, same bytes out."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from seatrial.checks._report_json import to_json
+from seatrial.errors import NotFound
+
+if TYPE_CHECKING:
+    from seatrial.checks._report import Report
+
+# A rendering is imported when it is asked for: the template engine of the page costs time at start.
+_WITH_LANGUAGE = ("html", "junit", "sarif", "markdown")
+FORMATS = ("json", *_WITH_LANGUAGE, "terminal")
+
+
+def render(
+    report: Report, format_name: str, *, language: str = "en", color: bool = False, width: int = 100
+) -> str:
+    """The report in one of `FORMATS`.
+
+    Args:
+        report: The truth.
+        format_name: `json`, `html`, `junit`, `sarif`, `markdown` or `terminal`.
+        language: `en` or `zh`; `json` carries both.
+        color: With ANSI colors; `terminal` only. Honor `NO_COLOR` where this is called.
+        width: Columns of the terminal; `terminal` only.
+
+    Raises:
+        NotFound: There is no such format.
+        UsageError: There is no such language.
+    """
+    if format_name == "json":
+        return to_json(report)
+    if format_name not in FORMATS:
+        raise NotFound(f"no report format '{format_name}'", hint="there are: " + ", ".join(FORMATS))
+    module = importlib.import_module(f"{__name__}.{format_name}")
+    if format_name == "terminal":
+        return str(module.to_terminal(report, language, color=color, width=width))
+    return str(getattr(module, f"to_{format_name}")(report, language))
