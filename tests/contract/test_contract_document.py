@@ -131,16 +131,32 @@ def test_the_examples_are_contracts(name: str) -> None:
         ("shape: [batch, 3]", "shape: [batch, 2.5]", r"line 7, outputs.0.shape.1"),
         ("labels: [a, b, c]", "labels: [a, yes, c]", r"line 13, labels.1"),
         ("labels: [a, b, c]", "labels: [a, b, a]", r"line 13, labels: labels: 'a' stands there 2 times"),
-        ("  - cast: {dtype: float32}", "  - cats: {dtype: float32}", r"line 9, preprocess.0: there is no step 'cats'"),
-        ("  - cast: {dtype: float32}", "  - cast: {type: float32}", r"line 9, preprocess.0: .*no option 'type'"),
+        (
+            "  - cast: {dtype: float32}",
+            "  - cats: {dtype: float32}",
+            r"line 9, preprocess.0: there is no step 'cats'",
+        ),
+        (
+            "  - cast: {dtype: float32}",
+            "  - cast: {type: float32}",
+            r"line 9, preprocess.0: .*no option 'type'",
+        ),
         ("  - cast: {dtype: float32}", "  - topk: {k: 1}", r"line 9, .*belongs in postprocess"),
         ("  - softmax:", "  - {softmax: , topk: }", r"line 11, postprocess.0: one step a line"),
         ("name: digits", "name: digits\nname: more", r"line 1: 'name' stands there twice"),
-        ("schema: seatrial/contract/1", "schema: seatrial/contract/9", r"line 1, schema: .*seatrial/contract/1"),
+        (
+            "schema: seatrial/contract/1",
+            "schema: seatrial/contract/9",
+            r"line 1, schema: .*seatrial/contract/1",
+        ),
         ("high: 1}", "high: .nan}", r"line 5: .nan is no number"),
         ("labels: [a, b, c]", "labels: [2024-01-01]", r"line 13: '2024-01-01' is read as .*timestamp"),
         ("labels: [a, b, c]", "labels: &x [a]\nvocabulary: *x", r"line 14: '\*x' is not allowed"),
-        ("labels: [a, b, c]", "labels: {file: ../keys.txt, sha256: 'sha256:" + 64 * "0" + "'}", "contract's own folder"),
+        (
+            "labels: [a, b, c]",
+            "labels: {file: ../keys.txt, sha256: 'sha256:" + 64 * "0" + "'}",
+            "contract's own folder",
+        ),
         ("labels: [a, b, c]", "labels: {file: keys.txt, sha256: abc}", r"line 13, labels.sha256"),
         ("labels: [a, b, c]", "output_schema: {type: objekt}", r"line 13, output_schema: no JSON Schema"),
         ("limits:\n  accuracy.minimum: 0.9", "limits:\n  accuracy.minimum: [1]", r"line 15, limits.accuracy"),
@@ -277,6 +293,8 @@ def test_the_digest_follows_what_changes_answers() -> None:
 
 
 def test_a_draft_gives_the_raw_outputs() -> None:
-    contract = draft_contract([TensorSpec("x", "float32", (None, 2))], [TensorSpec("y", "float32", (None, 2))], "m")
+    contract = draft_contract(
+        [TensorSpec("x", "float32", (None, 2))], [TensorSpec("y", "float32", (None, 2))], "m"
+    )
     assert parsed(dump_contract(contract)) == contract
     assert contract.task == "tensor"

@@ -30,7 +30,11 @@ def zeros(*shape: int, dtype: str = "float32") -> Any:
         ([IMAGE], {"image": zeros(1, 3, 2, 2), "mask": zeros(1)}, "unknown: mask"),
         ([IMAGE], {"x": zeros(1, 3, 2, 2)}, "missing: image; unknown: x"),
         ([IMAGE], {"image": [[1.0]]}, "'image' is a list, not an array"),
-        ([IMAGE], {"image": zeros(1, 3, 2, 2, dtype="float64")}, "'image' is float64, and the model takes float32"),
+        (
+            [IMAGE],
+            {"image": zeros(1, 3, 2, 2, dtype="float64")},
+            "'image' is float64, and the model takes float32",
+        ),
         ([IMAGE], {"image": zeros(1, 3, 2, 2, dtype=">f4").view("i4")}, "'image' is int32"),
         ([IMAGE], {"image": np.full((1, 3, 2, 2), "a")}, "'image' is text"),
         ([IMAGE], {"image": zeros(3, 2, 2)}, "3 axes instead of 4"),
@@ -65,7 +69,9 @@ def test_good_feeds_pass() -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 255)), max_size=20), st.integers(1, 5))
 def test_what_is_joined_is_taken_apart_again(samples: list[tuple[int, int]], limit: int) -> None:
-    prepared = [{"x": np.full((1, width), value, "int64"), "n": np.array([width])} for width, value in samples]
+    prepared = [
+        {"x": np.full((1, width), value, "int64"), "n": np.array([width])} for width, value in samples
+    ]
     batches = collate(prepared, limit=limit)
     assert all(len(batch.order) <= limit for batch in batches)
     rows = [[{name: array[row : row + 1] for name, array in batch.feeds.items()} for row in range(len(batch.order))]
@@ -79,7 +85,9 @@ def test_what_is_joined_is_taken_apart_again(samples: list[tuple[int, int]], lim
 
 
 def test_shapes_and_types_are_never_mixed() -> None:
-    batches = collate([{"x": zeros(1, 2)}, {"x": zeros(1, 3)}, {"x": zeros(1, 2)}, {"x": zeros(1, 2, dtype="int8")}])
+    batches = collate(
+        [{"x": zeros(1, 2)}, {"x": zeros(1, 3)}, {"x": zeros(1, 2)}, {"x": zeros(1, 2, dtype="int8")}]
+    )
     assert [batch.order for batch in batches] == [(0, 2), (1,), (3,)]
 
 
@@ -97,7 +105,9 @@ CONTRACT = Contract(
     task="classification",
     inputs=(IMAGE,),
     outputs=(SCORES,),
-    preprocess=Pipeline((StepCall("transpose", {"order": [2, 0, 1]}), StepCall("cast", {"dtype": "float32"}))),
+    preprocess=Pipeline(
+        (StepCall("transpose", {"order": [2, 0, 1]}), StepCall("cast", {"dtype": "float32"}))
+    ),
     postprocess=Pipeline((StepCall("softmax"), StepCall("topk"))),
     labels=("a", "b", "c"),
 )

@@ -21,7 +21,9 @@ def test_the_published_schema_is_in_step(update_golden: bool) -> None:
     text = json.dumps(contract_schema(), indent=2, ensure_ascii=False) + "\n"
     if update_golden:
         PUBLISHED.write_text(text, "utf-8")
-    assert PUBLISHED.read_text("utf-8") == text, "run: pytest --update-golden tests/contract/test_contract_schema.py"
+    assert PUBLISHED.read_text("utf-8") == text, (
+        "run: pytest --update-golden tests/contract/test_contract_schema.py"
+    )
 
 
 def schema() -> Any:

@@ -18,8 +18,8 @@ from seatrial.errors import ContractViolation, NotFound, UsageError
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 
 
-def lines_of(path: Path) -> list[tuple[int, str]]:
-    """Lines that hold something, with their numbers from 1; only line breaks are cut off.
+def text_of(path: Path) -> str:
+    """A text file, its line breaks as they are on Linux.
 
     Raises:
         UsageError: The file is not UTF-8.
@@ -30,8 +30,13 @@ def lines_of(path: Path) -> list[tuple[int, str]]:
         raise UsageError(
             f"'{path.name}' is not UTF-8 (byte {error.start})", hint="save it as UTF-8"
         ) from error
-    lines = text.replace("\r\n", "\n").split("\n")
-    return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    return text.replace("\r\n", "\n")
+
+
+def lines_of(path: Path) -> list[tuple[int, str]]:
+    """Lines that hold something, with their numbers from 1; only line breaks are cut off."""
+    lines = enumerate(text_of(path).split("\n"), start=1)
+    return [(number, line) for number, line in lines if line.strip()]
 
 
 def image_at(folder: Path, name: str, where: str) -> Path:

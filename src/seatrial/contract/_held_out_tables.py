@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seatrial.contract._held_out_files import image_at, lines_of
+from seatrial.contract._held_out_files import image_at, lines_of, text_of
 from seatrial.contract.contract import Contract
 from seatrial.contract.sample import Payload, Sample
 from seatrial.errors import ContractViolation, UsageError
@@ -64,8 +64,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if path.suffix == ".jsonl":
         yield from _json_rows(path)
         return
-    text = "\n".join(line for _, line in lines_of(path))
-    reader = csv.DictReader(io.StringIO(text), delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
+    reader = csv.DictReader(
+        io.StringIO(text_of(path), newline=""), delimiter="\t" if path.suffix == ".tsv" else ",", strict=True
+    )
     try:
         for row in reader:
             if None in row or None in row.values():

@@ -149,7 +149,9 @@ def _validated(source: Source) -> ContractDocument:
     except ValidationError as error:
         # Of the errors about one field the deepest says most: a union reports one for each member.
         every = error.errors()
-        first = max((each for each in every if each["loc"][:1] == every[0]["loc"][:1]), key=lambda e: len(e["loc"]))
+        first = max(
+            (each for each in every if each["loc"][:1] == every[0]["loc"][:1]), key=lambda e: len(e["loc"])
+        )
         if first["type"] == "extra_forbidden":
             raise _unknown(source, first["loc"]) from error
         # pydantic puts the name of a union's member into the path; the file has no such field.

@@ -9,7 +9,7 @@ from seatrial.errors import ContractViolation
 
 
 def ids_of(vocabulary: Sequence[str]) -> Mapping[str, int]:
-    """Ids by token; where a token stands twice, the first counts.
+    """Ids by token; where a token stands twice, the last counts, as in BERT's own loader.
 
     Raises:
         ContractViolation: The contract has no vocabulary.
@@ -23,7 +23,7 @@ def ids_of(vocabulary: Sequence[str]) -> Mapping[str, int]:
 
 @lru_cache(maxsize=8)
 def _ids(vocabulary: tuple[str, ...]) -> Mapping[str, int]:
-    return {token: place for place, token in reversed(list(enumerate(vocabulary)))}
+    return {token: place for place, token in enumerate(vocabulary)}
 
 
 def id_of(ids: Mapping[str, int], token: str) -> int:
