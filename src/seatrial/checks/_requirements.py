@@ -111,8 +111,9 @@ def judge_pins(pins: Iterable[Pin], installed: Callable[[str], str]) -> list[Fla
 
 
 def _same(one: str, other: str) -> bool:
+    """Whether 2.0 is 2.0.0; a local label (`+cpu`) is another build of the same version."""
     try:
-        return Version(one).public == Version(other).public
+        return Version(Version(one).public) == Version(Version(other).public)
     except InvalidVersion:
         return one == other
 
