@@ -205,11 +205,11 @@ def test_traces_have_stable_labels_and_the_answer_at_their_end(runtime, artifact
 def test_gradients_are_true_or_refused(runtime, artifact):
     feeds = feed(4)
     with open_session(artifact, runtime.name, OPTIONS) as session:
-        try:
-            gradient = session.gradients(feeds, of="x", output=0, index=[0, 1, 2, 0])
-        except UsageError as error:
-            assert error.hint
+        if runtime.name != "paddle":
+            with pytest.raises(UsageError, match="no gradients"):
+                session.gradients(feeds, of="x", output=0, index=[0, 1, 2, 0])
             return
+        gradient = session.gradients(feeds, of="x", output=0, index=[0, 1, 2, 0])
         step = 1e-3
         for axis in range(4):
             moved = [feeds["x"].copy(), feeds["x"].copy()]

@@ -25,8 +25,8 @@ from seatrial.errors import (
     UnsupportedModel,
     UsageError,
 )
+from seatrial.model import open_model
 from seatrial.model.artifact import Artifact
-from seatrial.model.opening import open_model
 from seatrial.runtimes import Pool, SessionOptions
 
 # Largest difference of one element, as a part of its output's largest magnitude. Honest conversions of the

@@ -22,9 +22,10 @@ _CRASH_HINT = (
 )
 _LONGEST = 600
 _NOISE = re.compile(
-    r"^(-+|C\+\+ Traceback.*|Error Message Summary:|Traceback \(most recent.*|\d+ +.*\(.*\)?"
-    r"|Not support stack.*|\s*File \".*|\s+\[SignalInfo.*|\[TimeInfo.*|[WIE]\d{4} .*|No stack trace.*)$"
+    r"^(-+|C\+\+ Traceback.*|Traceback \(most recent.*|\d+ +.*\(.*\)?|Not support stack.*|File \".*"
+    r"|\[SignalInfo.*|\[TimeInfo.*|[WIE]\d{4} .*|No stack trace.*|FatalError: .* is detected by .*)$"
 )
+_SUMMARY = "Error Message Summary:"
 
 
 class End(NamedTuple):
@@ -56,14 +57,18 @@ def _range(array: Array) -> str:
 
 def plain_words(text: str) -> str:
     """Drops stack traces, source places and log prefixes; keeps what is left, short."""
-    # Paddle puts the reason after this line and a C++ stack before it.
-    text = text.rpartition("Error Message Summary:")[2]
+    # Paddle puts its reason after this line, and the stack before; after a signal the reason came earlier.
+    before, found, after = text.rpartition(_SUMMARY)
+    kept = _kept(after) or (_kept(before.partition("C++ Traceback")[0]) if found else "")
+    return kept if len(kept) <= _LONGEST else "..." + kept[-_LONGEST:]
+
+
+def _kept(text: str) -> str:
     text = re.sub(r"\(at [^()]*:\d+\)", "", text)
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     text = re.sub(r"/[\w./+-]+/(?=[\w.+-]+\.(?:cc|cpp|h|hpp|cu|py)\b)", "", text)
-    lines = [each.strip() for each in text.splitlines() if each.strip() and not _NOISE.match(each)]
-    joined = " ".join(dict.fromkeys(lines))
-    return joined if len(joined) <= _LONGEST else "..." + joined[-_LONGEST:]
+    lines = [each.strip() for each in text.splitlines()]
+    return " ".join(dict.fromkeys(each for each in lines if each and not _NOISE.match(each)))
 
 
 def hint(said: str) -> str:

@@ -145,6 +145,10 @@ class PaddleEngine(Engine):
                 "Paddle gives gradients only for exported .json graphs, not for .pdmodel",
                 hint="use an attribution without gradients, or export again with Paddle 3",
             )
+        if feeds[of].dtype.kind != "f":
+            raise UsageError(
+                f"the input '{of}' is {feeds[of].dtype}, and only numbers that vary have gradients"
+            )
         paddle = self._paddle
         layer = paddle.jit.load(str(Path(self._graph).with_suffix("")))
         layer.eval()
@@ -166,7 +170,7 @@ class PaddleEngine(Engine):
         chosen.sum().backward()
         if source.grad is None:
             raise UsageError(
-                f"no gradient reaches the input '{of}'", hint="ids have none: use an embedding's output"
+                f"no gradient reaches the input '{of}'", hint="use an attribution without gradients"
             )
         gradient: Array = source.grad.numpy()
         return gradient
