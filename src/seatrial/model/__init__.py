@@ -1,5 +1,6 @@
 """What is carried: a model as its files describe it."""
 
-from seatrial.model.artifact import Artifact, ModelFile, Parameter, Problem
+from seatrial.model.artifact import Artifact, ModelFile, Operator, Parameter, Problem
+from seatrial.model.opening import open_model, operators
 
-__all__ = ["Artifact", "ModelFile", "Parameter", "Problem"]
+__all__ = ["Artifact", "ModelFile", "Operator", "Parameter", "Problem", "open_model", "operators"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from seatrial.contract.tensor import TensorSpec
 
@@ -38,6 +38,28 @@ class Parameter:
     file: Path | None
     offset: int
     nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator of a graph, as its file has it.
+
+    Attributes:
+        name: Unique in the graph: `conv2d:4` (type and position), or the node's own name in ONNX.
+        type: `conv2d`, `batch_norm_`, `Conv`, `com.microsoft.Gelu`; the key of `Artifact.operators`.
+        attributes: Numbers, booleans, text and tuples of them; what else there is appears as text.
+        inputs: Names of values: a graph input, a parameter, or what an operator before made; "" where an
+            optional input was left out.
+        outputs: Names of values.
+        scope: Name of the operator whose body holds this one; empty at the top.
+    """
+
+    name: str
+    type: str
+    attributes: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
