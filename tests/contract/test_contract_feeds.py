@@ -74,8 +74,13 @@ def test_what_is_joined_is_taken_apart_again(samples: list[tuple[int, int]], lim
     ]
     batches = collate(prepared, limit=limit)
     assert all(len(batch.order) <= limit for batch in batches)
-    rows = [[{name: array[row : row + 1] for name, array in batch.feeds.items()} for row in range(len(batch.order))]
-            for batch in batches]  # fmt: skip
+    rows = [
+        [
+            {name: array[row : row + 1] for name, array in batch.feeds.items()}
+            for row in range(len(batch.order))
+        ]
+        for batch in batches
+    ]
     found = scatter(batches, rows)
     assert len(found) == len(prepared)
     for one, other in zip(found, prepared, strict=True):
@@ -123,7 +128,7 @@ def test_a_sample_becomes_a_feed_and_a_row_an_answer() -> None:
 
 
 def test_what_comes_out_of_the_preprocessing_is_checked() -> None:
-    with pytest.raises(ContractViolation, match="'image' holds 2.0"):
+    with pytest.raises(ContractViolation, match=r"'image' holds 2\.0"):
         CONTRACT.prepare(np.full((2, 2, 3), 2, np.uint8))
     with pytest.raises(ContractViolation, match=r"step 1 \(transpose\): takes an array, not text"):
         CONTRACT.prepare("hello")

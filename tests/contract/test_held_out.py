@@ -119,7 +119,7 @@ class TestImages:
     def test_a_folder_that_is_no_class(self, tmp_path: Path) -> None:
         picture(tmp_path / "bird/1.png")
         with pytest.raises(
-            ContractViolation, match="'bird/1.png' has the label 'bird', none of the contract's 2"
+            ContractViolation, match=r"'bird/1\.png' has the label 'bird', none of the contract's 2"
         ):
             read_held_out(tmp_path, contract=CLASSES)
 
@@ -171,7 +171,7 @@ class TestImages:
     def test_a_cut_image_is_named(self, tmp_path: Path) -> None:
         path = picture(tmp_path / "cat" / "a.png")
         path.write_bytes(path.read_bytes()[:40])
-        with pytest.raises(ContractViolation, match="cat/a.png: 'a.png' is no image that can be read"):
+        with pytest.raises(ContractViolation, match=r"cat/a\.png: 'a\.png' is no image that can be read"):
             read_held_out(tmp_path)
 
     def test_two_lists_are_one_too_many(self, tmp_path: Path) -> None:
@@ -309,9 +309,15 @@ def test_labels_take_the_form_of_the_task(task: str, label: Any, expected: Any) 
 
 @pytest.mark.parametrize(
     ("task", "label"),
-    [("classification", True), ("text-recognition", [1]), ("regression", "much"), ("regression", float("nan")),
-     ("detection", 3), ("classification", "2")],
-)  # fmt: skip
+    [
+        ("classification", True),
+        ("classification", "2"),
+        ("text-recognition", [1]),
+        ("regression", "much"),
+        ("regression", float("nan")),
+        ("detection", 3),
+    ],
+)
 def test_labels_that_cannot_be_are_refused(task: str, label: Any) -> None:
     with pytest.raises(ContractViolation, match="'k'"):
         checked_label(label, replace(CLASSES, task=task), "k")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import Any
 
@@ -98,10 +99,8 @@ def test_a_png_gives_back_its_pixels(image: Any) -> None:
     st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a", b"BM", b"II*\0"]),
 )
 def test_bytes_that_are_no_image_raise_only_our_error(data: bytes, magic: bytes) -> None:
-    try:
+    with contextlib.suppress(ContractViolation):
         apply("decode_image", magic + data)
-    except ContractViolation:
-        pass
 
 
 @given(images, st.integers(0, 3000), st.integers(0, 255))
@@ -110,10 +109,8 @@ def test_a_damaged_image_raises_only_our_error(image: Any, place: int, byte: int
     Image.fromarray(image[:, :, 0]).save(stream, "JPEG")
     data = bytearray(stream.getvalue())
     data[place % len(data)] = byte
-    try:
+    with contextlib.suppress(ContractViolation):
         apply("decode_image", bytes(data), max_pixels=10_000)
-    except ContractViolation:
-        pass
 
 
 @given(
@@ -140,7 +137,7 @@ def test_both_sides_are_multiples(image: Any, side: int, limit: str, multiple: i
     context = Context()
     found = apply("resize_limit", image, context, side=side, limit=limit, multiple=multiple, max_side=512)
     assert found.shape[0] % multiple == found.shape[1] % multiple == 0
-    assert 1 <= min(found.shape[:2])
+    assert min(found.shape[:2]) >= 1
     assert max(found.shape[:2]) <= 512
     np.testing.assert_allclose(np.array(context.notes["scale"]) * image.shape[:2], found.shape[:2])
 

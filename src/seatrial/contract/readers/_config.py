@@ -211,6 +211,18 @@ def number(value: Any) -> float:
     raise ContractViolation(f"{value!r} is no number")
 
 
+def whole(value: Any) -> int:
+    """A whole number.
+
+    Raises:
+        ContractViolation: It is something else.
+    """
+    found = number(value)
+    if not found.is_integer():
+        raise ContractViolation(f"{value!r} is no whole number")
+    return int(found)
+
+
 def numbers(value: Any, default: Sequence[float]) -> list[float]:
     """A list of numbers, or one number for all channels."""
     if value is None:

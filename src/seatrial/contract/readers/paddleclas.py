@@ -23,6 +23,7 @@ from seatrial.contract.readers._config import (
     section,
     size_hw,
     texts,
+    whole,
 )  # fmt: skip
 from seatrial.errors import ContractViolation
 
@@ -90,7 +91,7 @@ def _answer(config: Config) -> tuple[tuple[StepCall, ...], tuple[str, ...]]:
     options = section(after, str(kind), config.path)
     if kind == "Topk":
         only(options, "topk", "class_id_map_file", "label_list", "delimiter", "save_dir")
-        return (StepCall("topk", {"k": int(options.get("topk", 1))}),), _labels(config, options)
+        return (StepCall("topk", {"k": whole(options.get("topk", 1))}),), _labels(config, options)
     if kind == "ThreshOutput":
         only(options, "threshold", "label_0", "label_1", "default_label_index")
         labels = (str(options.get("label_0", "0")), str(options.get("label_1", "1")))

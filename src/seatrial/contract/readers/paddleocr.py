@@ -22,6 +22,7 @@ from seatrial.contract.readers._config import (
     pairs,
     section,
     texts,
+    whole,
 )  # fmt: skip
 from seatrial.errors import ContractViolation
 
@@ -145,7 +146,7 @@ def _boxes(draft: Contract, options: Mapping[str, Any]) -> Contract:
             "thresh": number(options.get("thresh", 0.3)),
             "box_thresh": number(options.get("box_thresh", 0.7)),
             "unclip_ratio": number(options.get("unclip_ratio", 2.0)),
-            "max_candidates": int(options.get("max_candidates", 1000)),
+            "max_candidates": whole(options.get("max_candidates", 1000)),
             "dilation": bool(options.get("use_dilation", False)),
         },
     )
