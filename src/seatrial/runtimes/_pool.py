@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
-from seatrial.errors import UsageError
+from seatrial.errors import SeatrialError, UsageError
 from seatrial.model.artifact import Artifact
 from seatrial.runtimes._client import WorkerSession
 from seatrial.runtimes._open import available_runtimes, open_session
@@ -33,7 +33,7 @@ class Pool:
         self._preferred = preferred
         self._convert = convert
         self._sessions: dict[Any, Session] = {}
-        self._converted: dict[str, Artifact] = {}
+        self._converted: dict[str, Artifact | SeatrialError] = {}
         self._lock = threading.Lock()
 
     def get(
@@ -86,8 +86,15 @@ class Pool:
         if format_name not in self._converted:
             if self._convert is None:
                 raise UsageError(f"this pool was given nothing that converts to {format_name}")
-            self._converted[format_name] = self._convert(format_name)
-        return self._converted[format_name]
+            try:
+                self._converted[format_name] = self._convert(format_name)
+            except SeatrialError as error:
+                # A refusal is as final as a result: every check that asks gets it at once.
+                self._converted[format_name] = error
+        known = self._converted[format_name]
+        if isinstance(known, SeatrialError):
+            raise known
+        return known
 
     def close(self) -> None:
         """Closes every session; idempotent."""

@@ -39,6 +39,11 @@ class PaddleEngine(Engine):
     def load(self, task: Task) -> None:
         """See `Engine.load`."""
         self._task = task
+        if task.format == "paddle-json" and self.version().startswith("2."):
+            raise UsageError(  # it would die of SIGSEGV
+                f"Paddle {self.version()} reads .pdmodel, not the .json graphs of Paddle 3",
+                hint="use Paddle 3 for this model, or export it again with Paddle 2",
+            )
         self._graph = linked(task.graph, task.scratch, "model" + _SUFFIXES[task.format])
         self._weights = linked(task.weights, task.scratch, "model.pdiparams") if task.weights else ""
         self._onednn = bool(task.engine.get("onednn", True)) and task.optimize
@@ -188,12 +193,17 @@ class PaddleEngine(Engine):
     def _fused(self) -> dict[str, int]:
         """What runs after optimisation, seen by one more run of a hooked predictor."""
         _, predictor = self._create()
-        seen: set[str] = set()
-        predictor.register_output_hook(
-            lambda operator, tensor, _: seen.add(operator if ":" in operator else tensor)
-        )
+        parameters = frozenset(self._task.parameters)
+        seen: set[tuple[str, str]] = set()
+
+        def hook(operator: str, tensor: str, _: Any) -> None:
+            # 3.x labels each operator (`pd_op.relu_:3`), which may have several outputs; 2.x only its type.
+            if tensor not in parameters:
+                seen.add((operator, "" if ":" in operator else tensor))
+
+        predictor.register_output_hook(hook)
         self._infer(predictor, self._feeds)
-        return dict(Counter(each.partition(":")[0] for each in sorted(seen)))
+        return dict(Counter(operator.partition(":")[0] for operator, _ in sorted(seen)))
 
 
 def _copied(value: Any) -> Array | None:
