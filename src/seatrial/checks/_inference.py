@@ -20,7 +20,8 @@ from seatrial.runtimes import Exercise, Session, SessionOptions
 Feed = dict[str, Array]
 
 _MAX_BATCH = 32
-_MAX_BATCH_BYTES = 32 << 20
+# Engines keep buffers of every shape they met: 32 text lines at once cost Paddle with oneDNN 4 GB.
+_MAX_BATCH_BYTES = 1 << 20
 _MAX_WAITING_BYTES = 256 << 20  # of samples that wait for others of their shape
 _MAX_DEATHS = 3  # an engine that died this often on real samples is not asked again
 _FEED_BUDGET = 192 << 20  # bytes of feeds kept; beyond it they are prepared again when asked for
@@ -294,7 +295,8 @@ class _Pass:
         try:
             session = self._trial.pool.get(self._runtime, self._options)
             outputs = session.run(join(feeds))
-            self._exercise = session.exercise
+            if self._exercise is None:  # some engines load the model again to tell
+                self._exercise = session.exercise
         except (EngineFailure, ContractViolation) as error:
             if isinstance(error, EngineFailure) and error.kind != "exception":
                 self._deaths += 1

@@ -104,30 +104,33 @@ def _classification(passed: Predictions, contract: Contract, seed: int) -> Evalu
 
 
 def _text(passed: Predictions, contract: Contract, seed: int) -> Evaluation:
+    """Lines are compared without spaces, as PaddleOCR judges them; `line_accuracy_strict` counts them too."""
     places = _labelled(passed)
     truth = [str(passed.samples[place].label) for place in places]
-    said = [_field(passed.answers[place], "text", "") for place in places]
-    wrong = np.array([edit_distance(a, b) for a, b in zip(said, truth, strict=True)], "float64")
-    length = np.array([len(each) for each in truth], "float64")
-    scores = (wrong == 0).astype("float64")
+    said = [str(_field(passed.answers[place], "text", "")) for place in places]
+    bare = [("".join(a.split()), "".join(b.split())) for a, b in zip(said, truth, strict=True)]
+    wrong = np.array([edit_distance(a, b) for a, b in bare], "float64")
+    length = np.array([len(each) for _, each in bare], "float64")
+    answered = np.array([passed.answers[place] is not None for place in places], bool)
+    scores = ((wrong == 0) & answered).astype("float64")
     metrics: dict[str, Interval] = {}
     if places:
         metrics["line_accuracy"] = wilson(int(scores.sum()), len(scores))
+        metrics["line_accuracy_strict"] = wilson(
+            sum(a == b for a, b in zip(said, truth, strict=True)), len(scores)
+        )
         metrics["character_error_rate"] = bootstrap(
             len(wrong), lambda rows: float(wrong[rows].sum() / max(length[rows].sum(), 1)), seed=seed
         )
-    details = {"edits": wrong.astype(int).tolist()}
     return Evaluation(
-        contract.task,
-        "line_accuracy",
-        tuple(places),
-        scores,
-        metrics,
-        None,
-        tuple(said),
-        tuple(truth),
-        (),
-        details,
+        task=contract.task,
+        primary="line_accuracy",
+        places=tuple(places),
+        scores=scores,
+        metrics=metrics,
+        said=tuple(said),
+        truth=tuple(truth),
+        details={"edits": wrong.astype(int).tolist()},
     )
 
 
