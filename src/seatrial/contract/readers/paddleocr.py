@@ -76,7 +76,7 @@ def _rec_resize(steps: Steps, options: Mapping[str, Any]) -> None:
     channels, height, width = (int(each) for each in options["image_shape"])
     if channels != 3 or options.get("padding") is False:
         raise ContractViolation("only 3 channels with padding are known here")
-    steps.add("resize_width", height=height, max_width=MAX_WIDTH)
+    steps.add("resize_width", height=height, base_width=width, max_width=MAX_WIDTH)
     steps.normalize(1 / 255, [0.5], [0.5])
     steps.to_channels_first()
     # The padding is 0 after the normalisation, which is a middle gray.

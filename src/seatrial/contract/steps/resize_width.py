@@ -19,15 +19,23 @@ def _resize_width(
     /,
     *,
     height: int,
+    base_width: int | None = None,
     max_width: int | None = None,
     interpolation: Interpolation = "linear",
     library: Library = "opencv",
 ) -> Array:
-    """Width = ceil(height * width / height of the source), at most `max_width`. `pad` does the rest."""
+    """Width = ceil(height * ratio of the source), at most `max_width`. `pad` does the rest.
+
+    Beyond `base_width` the width is cut to whole pixels instead, as PaddleOCR does for lines that are wider
+    than its standard shape.
+    """
     image = as_image(value)
-    if height < 1 or (max_width is not None and max_width < 1):
-        raise ContractViolation("height and max_width must be 1 or more")
-    width = math.ceil(height * image.shape[1] / image.shape[0])
+    if min(height, base_width or 1, 1 if max_width is None else max_width) < 1:
+        raise ContractViolation("height, base_width and max_width must be 1 or more")
+    exact = height * (image.shape[1] / image.shape[0])
+    width = math.ceil(exact)
+    if base_width is not None and width > base_width:
+        width = max(base_width, math.floor(exact))
     if max_width is not None:
         width = min(width, max_width)
     context.notes["valid_width"] = width
