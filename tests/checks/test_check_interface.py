@@ -218,18 +218,13 @@ def test_free_dimensions_of_one_name_change_together(tmp_path):
 
     artifact = replace(TOY.trial(tmp_path).artifact, inputs=inputs, outputs=outputs)
     feed = {"ids": np.ones((1, 6), "int64"), "mask": np.ones((1, 6), "int64")}
-    probes = probe_dimensions(FakeSession(run, artifact), contract, feed)
+    probes = probe_dimensions(FakeSession(run, artifact).run, contract, feed)
     assert asked == [((1, 3), (1, 3)), ((1, 7), (1, 7))]
     assert judge_probes("x", interface.CHECK.title, probes).verdict is Verdict.PASS
 
 
-def test_a_session_that_takes_anything_is_seen(tmp_path):
-    class Careless:
-        def run(self, feeds):
-            return [np.zeros((1, 10), "float32")]
-
-    del tmp_path
-    probes = probe_refusals(Careless(), {"image": TOY.images[:1]})
+def test_a_session_that_takes_anything_is_seen():
+    probes = probe_refusals(lambda _: [np.zeros((1, 10), "float32")], {"image": TOY.images[:1]})
     assert judge_probes("x", interface.CHECK.title, probes).verdict is Verdict.FAIL
 
 
@@ -308,3 +303,49 @@ def test_noise_alone_never_looks_like_a_preference(seed):
     declared, changed = random.random((2, 100)) < 0.7
     found = prefer(change, declared, changed, tried=9)
     assert found.p_value >= 0.01 or found.changed - found.declared > 0.1
+
+
+def test_without_samples_nothing_passes(tmp_path):
+    empty = make_held_out(np.zeros((0, 3, 8, 8), "float32"), [])
+    assert bad(found(tmp_path, held_out=empty)) == {"interface.samples", "interface.batch"}
+    result = run_check(interface.CHECK, TOY.trial(tmp_path / "again", held_out=empty))
+    assert result.verdict is Verdict.NOT_EXERCISED
+
+
+def test_an_engine_that_tires_is_asked_again_in_a_fresh_process(tmp_path):
+    """oneDNN refuses new shapes once its caches have filled the worker's memory."""
+
+    class Tired:
+        makes_session = True
+        opened = 0
+
+        def __call__(self, artifact, options):
+            Tired.opened += 1
+            calls = []
+
+            def run(feeds):
+                calls.append(1)
+                if len(calls) > 8:
+                    raise EngineFailure("could not create a primitive", kind="exception")
+                return TOY.run(feeds)
+
+            return FakeSession(run, artifact, runtime="fake", options=options)
+
+    trial = TOY.trial(tmp_path, run=Tired())
+    assert bad(interface.run(trial)) == set()
+    assert Tired.opened > 1
+
+
+def test_changed_inputs_that_cannot_run_are_not_taken_for_wrong_answers(tmp_path):
+    seen = []
+
+    def run(feeds):
+        seen.append(feeds["image"].max())
+        if feeds["image"].max() > 1 or feeds["image"].shape[0] == 16:
+            raise EngineFailure("no", kind="signal", signal_name="SIGSEGV")
+        return TOY.run(feeds)
+
+    findings = found(tmp_path, run=run)
+    assert (
+        next(each for each in findings if each.id == "interface.preprocessing-fit").verdict == "NOT_EXERCISED"
+    )

@@ -212,7 +212,7 @@ def make_trial(
     return Trial(
         artifact=artifact,
         contract=contract or Contract("fake", "classification", artifact.inputs, artifact.outputs),
-        held_out=held_out or make_held_out(np.zeros((1, 1, 8, 8), "float32"), [0]),
+        held_out=make_held_out(np.zeros((1, 1, 8, 8), "float32"), [0]) if held_out is None else held_out,
         profile=profile,
         pool=pool or FakePool(artifact, {profile.runtime: run}),
         baseline=baseline,

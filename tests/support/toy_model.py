@@ -60,8 +60,11 @@ class Toy:
             for key in list(changes)
             if key.startswith("contract_")
         }
-        held_out = changes.pop("held_out", None) or make_held_out(
-            self.images, [int(each) for each in self.truth], changes.pop("members", ())
+        given, members = changes.pop("held_out", None), changes.pop("members", ())
+        held_out = (
+            given
+            if given is not None
+            else make_held_out(self.images, [int(each) for each in self.truth], members)
         )
         profile = changes.pop("profile", replace(PROFILE, runtime="fake"))
         return make_trial(

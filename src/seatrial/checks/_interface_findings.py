@@ -175,3 +175,15 @@ def judge_preferences(found: Sequence[Preference], limit: Limit) -> Finding:
         if better
         else None,
     )
+
+
+def judge_unseen(name: str, why: Text) -> Finding:
+    """What could not be tried is not passed."""
+    return Finding(
+        name,
+        Verdict.NOT_EXERCISED,
+        why,
+        0,
+        cause=Text("The data is empty, or none of it passes the contract.", "数据为空，或全部未通过契约。"),
+        fix=Text("Give held-out samples that production would see.", "请提供与生产环境一致的留出样本。"),
+    )

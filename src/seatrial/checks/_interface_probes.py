@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,12 @@ from seatrial.checks._finding import Finding, Limit, Table, Text, Verdict
 from seatrial.errors import ContractViolation, EngineFailure, SeatrialError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from seatrial.contract import Contract, TensorSpec
-    from seatrial.runtimes import Session
 
+# Feeds -> outputs, raising as `Session.run` does.
+Run = Callable[[Mapping[str, Any]], list[Any]]
 BATCHES = (1, 2, 7)
 _STEP = 32  # image networks halve their sides up to five times
 
@@ -35,18 +37,18 @@ class Probe:
     fatal: bool = False
 
 
-def probe_batches(session: Session, contract: Contract, feed: Mapping[str, Any]) -> list[Probe]:
+def probe_batches(run: Run, contract: Contract, feed: Mapping[str, Any]) -> list[Probe]:
     """Runs 1, 2 and 7 copies of one prepared sample, when the contract says the batch is free."""
     if not all(spec.batch_is_free for spec in contract.inputs):
-        return [_try(session, contract, feed, "the fixed batch", None)]
+        return [_try(run, contract, feed, "the fixed batch", None)]
     probes = []
     for count in BATCHES:
         repeated = {name: np.repeat(array, count, axis=0) for name, array in feed.items()}
-        probes.append(_try(session, contract, repeated, f"batch {count}", count))
+        probes.append(_try(run, contract, repeated, f"batch {count}", count))
     return probes
 
 
-def probe_dimensions(session: Session, contract: Contract, feed: Mapping[str, Any]) -> list[Probe]:
+def probe_dimensions(run: Run, contract: Contract, feed: Mapping[str, Any]) -> list[Probe]:
     """Makes each free dimension longer and shorter; dimensions of one name change together."""
     probes = []
     done: set[str] = set()
@@ -78,7 +80,7 @@ def probe_dimensions(session: Session, contract: Contract, feed: Mapping[str, An
                         for name, array in feed.items()
                     }
                     probes.append(
-                        _try(session, contract, changed, f"axis {axis} of {spec.name}: {old} -> {new}", None)
+                        _try(run, contract, changed, f"axis {axis} of {spec.name}: {old} -> {new}", None)
                     )
     return probes
 
@@ -90,11 +92,9 @@ def _resized(array: Any, axes: Sequence[int], size: int) -> Any:
     return np.ascontiguousarray(array)
 
 
-def _try(
-    session: Session, contract: Contract, feeds: Mapping[str, Any], what: str, batch: int | None
-) -> Probe:
+def _try(run: Run, contract: Contract, feeds: Mapping[str, Any], what: str, batch: int | None) -> Probe:
     try:
-        outputs = session.run(feeds)
+        outputs = run(feeds)
     except EngineFailure as error:
         return Probe(what, error.message[:160], fatal=error.kind != "exception")
     except ContractViolation as error:
@@ -122,7 +122,7 @@ def output_fault(declared: Sequence[TensorSpec], outputs: Sequence[Any], batch: 
     return ""
 
 
-def probe_refusals(session: Session, feed: Mapping[str, Any]) -> list[Probe]:
+def probe_refusals(run: Run, feed: Mapping[str, Any]) -> list[Probe]:
     """A wrong dtype, a missing axis, a missing and an unknown input must never reach the engine."""
     name = next(iter(feed))
     array = feed[name]
@@ -136,7 +136,7 @@ def probe_refusals(session: Session, feed: Mapping[str, Any]) -> list[Probe]:
     probes = []
     for what, changed in cases.items():
         try:
-            session.run(changed)
+            run(changed)
         except ContractViolation:
             probes.append(Probe(what))
         except SeatrialError as error:

@@ -7,45 +7,66 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seatrial.checks._inference import batches_freely, join, production_session
+from seatrial.errors import EngineFailure
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from seatrial.checks._trial import Trial
     from seatrial.contract import Contract, Sample
-    from seatrial.runtimes import Session
 
+_BATCH = 16
 CLASSIFICATION = ("classification", "text-classification")
 
 
-def infer(session: Session, feeds: Sequence[Mapping[str, Any]], *, batch: int = 32) -> list[list[Any]]:
-    """Infers every feed, those of equal shapes together where the graph's batch axis is free.
+def ask(trial: Trial, feeds: Mapping[str, Any]) -> list[Any]:
+    """Infers once on the deployed artifact; an engine that refuses is asked again in a fresh process.
+
+    oneDNN keeps memory for every shape it has seen, so a long-lived session can refuse what a new one takes.
+
+    Raises:
+        ContractViolation: The feeds break the graph's specs.
+        EngineFailure: A fresh session refused too, or the process died.
+    """
+    session = production_session(trial)
+    try:
+        return session.run(feeds)
+    except EngineFailure as error:
+        if error.kind != "exception":
+            raise
+    session.close()
+    return production_session(trial).run(feeds)
+
+
+def infer(trial: Trial, feeds: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """Infers every feed, those of equal shapes together where samples can be told apart afterwards.
 
     Args:
-        session: Any.
+        trial: The model.
         feeds: Each with a batch axis of 1.
-        batch: Rows in one call at most.
 
     Returns:
         For each feed its outputs, batch axis of 1, in the order given.
+
+    Raises:
+        SeatrialError: As `ask`.
     """
-    free = all(spec.batch_is_free for spec in session.artifact.inputs)
     groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for place, feed in enumerate(feeds):
         groups[tuple((name, np.shape(array), str(array.dtype)) for name, array in feed.items())].append(place)
     results: list[list[Any]] = [[] for _ in feeds]
+    step = _BATCH if batches_freely(trial.contract) else 1
     for places in groups.values():
-        step = batch if free else 1
         for start in range(0, len(places), step):
             chosen = places[start : start + step]
-            joined = {
-                name: np.concatenate([feeds[each][name] for each in chosen]) for name in feeds[chosen[0]]
-            }
-            outputs = session.run(joined)
+            outputs = ask(trial, join([feeds[each] for each in chosen]))
             if all(np.ndim(each) and len(each) == len(chosen) for each in outputs):
                 for row, place in enumerate(chosen):
                     results[place] = [each[row : row + 1] for each in outputs]
             else:  # an output without a batch axis: one row a call
                 for place in chosen:
-                    results[place] = session.run(feeds[place])
+                    results[place] = ask(trial, feeds[place])
     return results
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seatrial.checks._finding import Control, Finding, Limit, Text, Verdict
-from seatrial.checks._inference import Predictions, predictions, production_session
+from seatrial.checks._inference import Predictions, predictions
 from seatrial.checks._interface_findings import (
     judge_failures,
     judge_golden,
     judge_permutation,
     judge_preferences,
+    judge_unseen,
 )
 from seatrial.checks._interface_probes import (
     judge_probes,
@@ -32,13 +34,13 @@ from seatrial.checks._interface_specs import (
     judge_specs,
 )
 from seatrial.checks._metamorphic import best_permutation, changes, prefer
-from seatrial.checks._probing import CLASSIFICATION, class_index, infer, spread
+from seatrial.checks._probing import CLASSIFICATION, ask, class_index, infer, spread
 from seatrial.checks._trial import Check, Trial
 from seatrial.contract.labels import fingerprint
 from seatrial.errors import SeatrialError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from seatrial.contract import Contract
 
@@ -93,6 +95,8 @@ def names(trial: Trial) -> list[Finding]:
 
 def samples(trial: Trial, found: Predictions) -> list[Finding]:
     """Every sample must pass the preprocessing, twice alike, and every answer the output schema."""
+    if not len(found):
+        return [judge_unseen("interface.samples", Text("there is no held-out sample", "没有留出样本"))]
     refused = [(each.key, each.message) for each in found.failures if each.stage == "prepare"]
     broken = [(each.key, each.message) for each in found.failures if each.stage == "answer"]
     limit = trial.limit("interface.refused", 0.01, reason="a stray unreadable file")
@@ -139,19 +143,20 @@ def probes(trial: Trial, found: Predictions) -> list[Finding]:
     place = next(iter(found.answered), None)
     feed = found.feeds[place] if place is not None else None
     if feed is None:
-        return []
-    session = production_session(trial)
+        why = Text("no sample got an answer, so nothing could be probed", "没有样本得到答案，无法进行探测")
+        return [judge_unseen("interface.batch", why)]
+    ask_engine = partial(ask, trial)
     findings = [
         judge_probes(
-            "interface.batch", Text("batch sizes", "批大小"), probe_batches(session, trial.contract, feed)
+            "interface.batch", Text("batch sizes", "批大小"), probe_batches(ask_engine, trial.contract, feed)
         ),
         judge_probes(
             "interface.refusals",
             Text("inputs that break the graph's specs", "违反规格的输入"),
-            probe_refusals(production_session(trial), feed),
+            probe_refusals(ask_engine, feed),
         ),
     ]
-    sizes = probe_dimensions(production_session(trial), trial.contract, feed)
+    sizes = probe_dimensions(ask_engine, trial.contract, feed)
     if sizes:
         findings.append(judge_probes("interface.dimensions", Text("free dimensions", "可变维度"), sizes))
     return findings
@@ -199,19 +204,43 @@ def prepared_otherwise(trial: Trial) -> list[Finding]:
         return []
     name = contract.inputs[0].name
     declared = [_right(contract, found.answers[place], found.samples[place].label) for place in usable]
-    tried = changes(np.shape(feeds[0][name]), channels_last=contract.inputs[0].layout == "NHWC")
-    results = []
+    if not (tried := changes(np.shape(feeds[0][name]), channels_last=contract.inputs[0].layout == "NHWC")):
+        return []
+    results, failed = [], []
     for change in tried:
         trial.progress(f"interface: {change.name}")
         changed = [{name: np.ascontiguousarray(change.apply(each[name]), "float32")} for each in feeds]
-        right = _rights(
-            trial, changed, [(found.contexts[place], found.samples[place].label) for place in usable]
-        )
+        try:
+            outputs = infer(trial, changed)
+        except SeatrialError as error:
+            failed.append((change.name, error.message))
+            continue
+        rows = zip(outputs, usable, strict=True)
+        right = [
+            _right(contract, _answer(contract, each, found.contexts[place]), found.samples[place].label)
+            for each, place in rows
+        ]
         results.append(prefer(change, declared, right, tried=len(tried)))
     limit = trial.limit(
         "interface.preprocessing_gain", 0.02, reason="share right gained by another preprocessing"
     )
-    return [judge_preferences(results, limit)] if results else []
+    if not results:
+        said = f": {failed[0][1][:160]}" if failed else ""
+        return [
+            judge_unseen(
+                "interface.preprocessing-fit",
+                Text(f"no changed input could be run{said}", f"没有一种改动后的输入能够运行{said}"),
+            )
+        ]
+    return [judge_preferences(results, limit)]
+
+
+def _answer(contract: Contract, outputs: Sequence[Any], context: Any) -> Any:
+    """The answer, or None when the postprocessing refuses it."""
+    try:
+        return contract.answer(outputs, 0, context)
+    except SeatrialError:
+        return None
 
 
 def _right(contract: Contract, answer: Any, label: Any) -> bool:
@@ -221,24 +250,6 @@ def _right(contract: Contract, answer: Any, label: Any) -> bool:
         return str(answer.get("text", "")) == str(label)
     truth = class_index(contract, label)
     return truth is not None and _index(answer) == truth
-
-
-def _rights(
-    trial: Trial, feeds: Sequence[Mapping[str, Any]], truths: Sequence[tuple[Any, Any]]
-) -> list[bool]:
-    """Right or wrong for each changed feed; one the graph refuses is wrong."""
-    try:
-        outputs = infer(production_session(trial), feeds)
-    except SeatrialError:
-        return [False] * len(feeds)
-    rights = []
-    for each, (context, label) in zip(outputs, truths, strict=True):
-        try:
-            answer = trial.contract.answer(each, 0, context)
-        except SeatrialError:
-            answer = None
-        rights.append(_right(trial.contract, answer, label))
-    return rights
 
 
 # --- negative control and record -----------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 
 from seatrial.checks._delivered import Scan, Threat, scan_files
 from seatrial.checks._finding import Chart, Control, Finding, Limit, Series, Table, Text, Verdict
-from seatrial.checks._inference import predictions, production_session
+from seatrial.checks._inference import predictions
 from seatrial.checks._membership import (
     MINIMUM,
     Exposure,
@@ -261,10 +261,9 @@ def triggers(trial: Trial) -> list[Finding]:
     if not pictures:
         return []
     images = np.concatenate(pictures)
-    session = production_session(trial)
 
     def classify(batch: Any) -> Any:
-        answers = infer(session, [{spec.name: batch[row : row + 1]} for row in range(len(batch))])
+        answers = infer(trial, [{spec.name: batch[row : row + 1]} for row in range(len(batch))])
         return np.array([int(np.argmax(np.asarray(each[0]))) for each in answers])
 
     layout = "NHWC" if trial.contract.inputs[0].layout == "NHWC" else "NCHW"
