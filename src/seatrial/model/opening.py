@@ -148,7 +148,9 @@ def _in_folder(folder: Path) -> Path:
     if orphans:
         return _graph_of(orphans[0])
     for path in files:
-        alien = recognise(path) if path.suffix in (".pdparams", ".pdopt", ".pth", ".pt", ".safetensors") else None
+        alien = (
+            recognise(path) if path.suffix in (".pdparams", ".pdopt", ".pth", ".pt", ".safetensors") else None
+        )
         if alien:
             raise UnsupportedModel(f"{path} is {alien[0]}", hint=alien[1])
     below = sorted({path.parent for path in _listing(folder, deep=True) if _looks_like_a_graph(path)})
@@ -174,7 +176,9 @@ def _listing(folder: Path, *, deep: bool = False) -> list[Path]:
         for entry in entries:
             found.append(Path(entry.path))
             if len(found) > MAX_LISTED:
-                raise UsageError(f"{folder} has more than {MAX_LISTED:,} files", hint="give the graph file itself")
+                raise UsageError(
+                    f"{folder} has more than {MAX_LISTED:,} files", hint="give the graph file itself"
+                )
     if deep:
         for each in [path for path in found if path.is_dir()][:100]:
             try:

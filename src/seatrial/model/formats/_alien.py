@@ -36,7 +36,9 @@ def recognise(path: Path) -> tuple[str, str] | None:
     """What the file is and what to do, or None when nothing is known about it."""
     data = head(path)
     if not data:
-        return ("an empty file", "copy it again: the copy or the export failed") if size_of(path) == 0 else None
+        return (
+            ("an empty file", "copy it again: the copy or the export failed") if size_of(path) == 0 else None
+        )
     for start, what, hint in _MAGIC:
         if data.startswith(start):
             return what, hint

@@ -20,7 +20,9 @@ def our_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise NotFound(f"no file {path}", hint="check the path; a dangling link looks like this too") from error
+        raise NotFound(
+            f"no file {path}", hint="check the path; a dangling link looks like this too"
+        ) from error
     except PermissionError as error:
         raise UsageError(f"no permission to read {path}", hint="change its mode or its owner") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name

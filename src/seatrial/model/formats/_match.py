@@ -41,7 +41,9 @@ def match(declared: Sequence[Declared], path: Path | None, *, expected: str) -> 
     problems = _of_the_file(names, found, path)
     parameters = []
     wrong = 0
-    counts = len(found.tensors) == len(names) and not any(each.code == "parameters-count" for each in problems)
+    counts = len(found.tensors) == len(names) and not any(
+        each.code == "parameters-count" for each in problems
+    )
     for index, want in enumerate(names):
         have = found.tensors[index] if index < len(found.tensors) else None
         mismatch = _mismatch(want, have, path) if have else None
@@ -132,7 +134,11 @@ def _truncated(path: Path, message: str, name: str) -> Problem:
 def _rest(path: Path, names: Sequence[Declared], found: Scan) -> Problem:
     """What lies behind the last tensor that the graph knows: more tensors, or bytes of no meaning."""
     more = scan(path, limit=len(names) + 100_000)
-    if more.defect is None and more.end == more.size and more.tensors[-1].available == more.tensors[-1].nbytes:
+    if (
+        more.defect is None
+        and more.end == more.size
+        and more.tensors[-1].available == more.tensors[-1].nbytes
+    ):
         return problem(
             "parameters-count",
             f"the graph has {len(names)} parameters, the file has {len(more.tensors)}; "

@@ -26,7 +26,12 @@ def artifact_of(path: Path, graph: Graph, *, format_name: str, suffix: str) -> A
             )
         )
     return assemble(
-        path, graph, format_name=format_name, files=files_of(path), parameters=matched.parameters, problems=problems
+        path,
+        graph,
+        format_name=format_name,
+        files=files_of(path),
+        parameters=matched.parameters,
+        problems=problems,
     )
 
 

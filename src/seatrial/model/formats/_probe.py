@@ -84,4 +84,6 @@ def integer(value: Any, what: str) -> int:
 
 def _kind(value: Any) -> str:
     shown = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
-    return shown.get(type(value), f"the {type(value).__name__} {str(value)[:40]}" if value is not None else "null")
+    return shown.get(
+        type(value), f"the {type(value).__name__} {str(value)[:40]}" if value is not None else "null"
+    )

@@ -89,7 +89,9 @@ def _top(data: memoryview) -> tuple[list[memoryview], int]:
         elif number not in (2, 3, 5):
             raise Garbled(f"field {number} does not belong to a ProgramDesc")
     if not blocks:
-        raise Garbled("a ProgramDesc without a block", code="graph-truncated" if not data else "graph-garbage")
+        raise Garbled(
+            "a ProgramDesc without a block", code="graph-truncated" if not data else "graph-garbage"
+        )
     return blocks, version
 
 
@@ -134,7 +136,8 @@ def _block(data: memoryview, variables: dict[str, _Variable]) -> list[_Op]:
 
 
 def _variable(data: memoryview) -> _Variable:
-    name, kind, dtype, shape, persistable = "", -1, "", (), False
+    name, kind, dtype, persistable = "", -1, "", False
+    shape: tuple[int, ...] = ()
     for number, value in protobuf.fields(data):
         if number == 1:
             name = protobuf.text(value, "the name of a variable")
@@ -146,7 +149,8 @@ def _variable(data: memoryview) -> _Variable:
 
 
 def _variable_type(data: memoryview) -> tuple[int, str, tuple[int, ...]]:
-    kind, code, shape = -1, -1, ()
+    kind, code = -1, -1
+    shape: tuple[int, ...] = ()
     for number, value in protobuf.fields(data):
         if number == 1:
             kind = protobuf.number(value, "the type of a variable")
@@ -183,8 +187,9 @@ def _arguments(data: memoryview) -> tuple[str, list[str]]:
 
 def _attribute(data: memoryview) -> tuple[str, Any]:
     """Name and value; lists as tuples, blocks as their numbers."""
-    name, single, several = "", None, []
-    repeated = False
+    name, repeated = "", False
+    single: Any = None
+    several: list[Any] = []
     for number, value in protobuf.fields(data):
         what = f"attribute {name}"
         if number == 1:

@@ -1,0 +1,146 @@
+"""TorchScript: a zip with code as text and weights as raw files. Its pickle is looked at, never opened."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seatrial.contract.tensor import TensorSpec
+from seatrial.model.artifact import Artifact, ModelFile, Operator
+from seatrial.model.formats._assemble import assemble, broken
+from seatrial.model.formats._bytes import head, our_errors, size_of
+from seatrial.model.formats._format import Format, Garbled
+from seatrial.model.formats._graph import Graph
+from seatrial.model.formats._probe import printable
+from seatrial.model.formats._torch_weights import parameters
+
+MAX_ENTRIES = 100_000
+MAX_CODE = 32 << 20
+_FORWARD = re.compile(
+    r"def forward\(self[^,)]*((?:,\s*\w+:[^,()]+(?:\[[^\]]*\])?)*)\s*\)\s*->\s*([^\n]+?):\n"
+)
+_ARGUMENT = re.compile(r"(\w+):\s*([\w.]+(?:\[[^\]]*\])?)")
+_CALL = re.compile(r"\b(?:torch|ops\.\w+)\.(\w+)\(")
+
+
+def sniff(path: Path) -> bool:
+    """Whether the file is a zip with TorchScript code; its directory is read, nothing is unpacked."""
+    if not head(path, 4).startswith(b"PK\x03\x04"):
+        return False
+    try:
+        with _archive(path) as archive:
+            names = archive.namelist()
+    except Garbled:
+        # Cut off before its directory: the first entry still names what it was.
+        return b"/code/" in head(path) or b"constants.pkl" in head(path)
+    return any("/code/" in name for name in names) and any(name.endswith("/data.pkl") for name in names)
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, EOFError) as error:
+        raise Garbled(
+            f"the zip has no directory at its end: {error}",
+            code="graph-truncated",
+            hint="copy the file again and compare the sizes",
+        ) from error
+    except OSError as error:
+        raise Garbled(f"the zip cannot be read: {error}") from error
+    with archive:
+        if len(archive.infolist()) > MAX_ENTRIES:
+            raise Garbled(f"the zip has more than {MAX_ENTRIES:,} entries")
+        yield archive
+
+
+def read(path: Path) -> Artifact:
+    """The artifact of a TorchScript file."""
+    files = [ModelFile(path, "graph", size_of(path))]
+    try:
+        with our_errors(path), _archive(path) as archive:
+            code = _code(archive)
+            version = _version(archive)
+            weights, problems = parameters(archive, path)
+    except Garbled as error:
+        return broken(path, error, format_name="torchscript", files=files)
+    inputs, outputs = _signature(code)
+    calls = Counter(_CALL.findall(code))
+    graph = Graph(
+        version=version,
+        inputs=inputs,
+        outputs=outputs,
+        operators=tuple(
+            Operator(f"{name}:{index}", name, {}, (), ())
+            for name, times in sorted(calls.items())
+            for index in range(times)
+        ),
+        metadata={"inputs and outputs": "by the signature of forward; dtypes and shapes are not recorded"},
+    )
+    return assemble(
+        path, graph, format_name="torchscript", files=files, parameters=weights, problems=problems
+    )
+
+
+def _code(archive: zipfile.ZipFile) -> str:
+    """The code of all modules, the outermost one last."""
+    parts, total = [], 0
+    entries = [
+        each for each in archive.infolist() if "/code/" in each.filename and each.filename.endswith(".py")
+    ]
+    for entry in sorted(entries, key=lambda each: (-each.filename.count("/"), each.filename)):
+        parts.append(_entry(archive, entry, MAX_CODE - total).decode("utf-8", "backslashreplace"))
+        total += len(parts[-1])
+    return "\n".join(parts)
+
+
+def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+    """One small entry; a bomb is not blown up."""
+    try:
+        with archive.open(entry) as file:
+            data = file.read(max(limit, 0) + 1)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as error:
+        raise Garbled(f"'{printable(entry.filename)[:200]}' in the zip is damaged: {error}") from error
+    except Exception as error:
+        # zlib and lzma have errors of their own, whose modules need not be there.
+        if type(error).__module__ not in ("zlib", "lzma", "_lzma"):
+            raise
+        raise Garbled(f"'{printable(entry.filename)[:200]}' in the zip is damaged: {error}") from error
+    if len(data) > limit:
+        raise Garbled(f"'{printable(entry.filename)[:200]}' in the zip is larger than any code")
+    return data
+
+
+def _version(archive: zipfile.ZipFile) -> str:
+    for entry in archive.infolist():
+        if entry.filename.count("/") == 1 and entry.filename.endswith("/version"):
+            text = _entry(archive, entry, 64).decode("ascii", "replace").strip()
+            return f"TorchScript {printable(text)[:20]}"
+    return "TorchScript, version not recorded"
+
+
+def _signature(code: str) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """Inputs and outputs by the last `forward`, which is the outermost module's."""
+    found = _FORWARD.findall(code)
+    if not found:
+        return (), ()
+    arguments, answer = found[-1]
+    inputs = [name for name, kind in _ARGUMENT.findall(arguments) if kind == "Tensor"]
+    count = max(answer.count("Tensor"), 1)
+    return (
+        tuple(TensorSpec(name, "", ()) for name in inputs),
+        tuple(TensorSpec(f"output_{index}", "", ()) for index in range(count)),
+    )
+
+
+FORMAT = Format(
+    name="torchscript",
+    summary="TorchScript: zip with code and weights",
+    suffixes=(),
+    sniff=sniff,
+    read=read,
+)
