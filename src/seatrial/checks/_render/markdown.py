@@ -26,9 +26,9 @@ SIGNS = {
 TOP = 5
 _LONG = 400
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
-_STARTS_A_BLOCK = re.compile(r"^([-+=:]|\d+(?=[.)]))")
-# A backslash does not stop `@name`, `#1`, `!1` and `%1` from reaching people and things; a character reference
-# does.
+_STARTS_A_BLOCK = re.compile(r"^([-+=:](?!\d)|\d+[.)](?=\s|$))")
+# A backslash does not stop `@name`, `#1`, `!1` and `%1` from reaching people and things; a character
+# reference does.
 _REFERENCES = {"@": "&#64;", "#": "&#35;", "!": "&#33;", "%": "&#37;"}
 _REFERENCE = re.compile(r"[@#!%](?=\S)|://")
 
