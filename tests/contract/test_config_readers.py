@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial import extensions
 from seatrial.contract import (
     Contract,
     TensorSpec,
@@ -143,6 +144,18 @@ Deploy:
     std: [0.5, 0.5, 0.5]
     type: Normalize
 """
+
+
+SAMPLES = {"paddleocr": DET, "paddleclas": CLAS, "paddledetection": INFER_CFG, "paddleseg": SEG}
+
+
+def test_each_reader_knows_its_own_files_and_no_others() -> None:
+    readers = extensions.find("seatrial.contract.readers", "READER")
+    assert set(readers) == set(SAMPLES), "a reader needs a sample of its family's file here"
+    for name, reader in readers.items():
+        assert reader.summary
+        claimed = {each for each, text in SAMPLES.items() if reader.sniff(yaml.safe_load(text))}
+        assert claimed == {name}
 
 
 @pytest.fixture

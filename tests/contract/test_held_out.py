@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -184,13 +183,47 @@ class TestImages:
         with pytest.raises(UsageError, match="neither a list of labels nor folders"):
             read_held_out(tmp_path)
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-    def test_no_permission(self, tmp_path: Path) -> None:
-        path = tmp_path / "a.csv"
-        path.write_text("text,label\na,1\n")
-        path.chmod(0)
-        with pytest.raises(UsageError, match="cannot be read: Permission denied"):
-            read_held_out(path)
+    def test_no_permission(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def denied(*_: Any, **__: Any) -> Any:
+            raise PermissionError(13, "Permission denied")
+
+        (tmp_path / "a.csv").write_text("text,label\na,1\n")
+        picture(tmp_path / "cat" / "a.png")
+        # Root may read everything, so the refusal of the system is played here.
+        monkeypatch.setattr(Path, "read_bytes", denied)
+        with pytest.raises(UsageError, match=r"a\.csv' cannot be read: Permission denied"):
+            read_held_out(tmp_path / "a.csv")
+        monkeypatch.setattr(Image, "open", denied)
+        with pytest.raises(UsageError, match=r"cat/a\.png: 'a\.png' cannot be read: Permission denied"):
+            read_held_out(tmp_path)
+
+
+class TestMasks:
+    contract = replace(CLASSES, task="segmentation")
+
+    def read(self, tmp_path: Path, pixels: Any, mode: str = "L") -> Any:
+        picture(tmp_path / "a.png")
+        Image.fromarray(np.array(pixels, np.uint8)).convert(mode).save(tmp_path / "a_mask.png")
+        (tmp_path / "labels.txt").write_text("a.png a_mask.png\n")
+        return read_held_out(tmp_path, contract=self.contract)
+
+    def test_pixels_are_class_indices(self, tmp_path: Path) -> None:
+        found = self.read(tmp_path, [[0, 1], [1, 255]])
+        assert found.labels[0].tolist() == [[0, 1], [1, 255]]
+        assert found.digest != self.read(tmp_path, [[0, 1], [0, 255]]).digest
+
+    def test_what_is_no_mask(self, tmp_path: Path) -> None:
+        with pytest.raises(ContractViolation, match="holds class 2, and the contract has 2 labels"):
+            self.read(tmp_path, [[0, 2]])
+        with pytest.raises(ContractViolation, match="is in mode RGB"):
+            self.read(tmp_path, [[0, 1]], "RGB")
+        (tmp_path / "labels.txt").write_text("a.png gone.png\n")
+        with pytest.raises(NotFound, match=r"no image 'gone\.png'"):
+            read_held_out(tmp_path, contract=self.contract)
+        with pytest.raises(ContractViolation, match="one class index a pixel"):
+            read_held_out(
+                npz(tmp_path / "a.npz", image=np.zeros((1, 1, 2, 2)), label=[0.5]), contract=self.contract
+            )
 
 
 class TestTables:

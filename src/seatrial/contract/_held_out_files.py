@@ -61,6 +61,7 @@ def check_image(path: Path, where: str) -> None:
     """Looks at an image just far enough to know that it is whole.
 
     Raises:
+        UsageError: It may not be read.
         ContractViolation: It is no image, or it is damaged.
     """
     try:
@@ -68,6 +69,8 @@ def check_image(path: Path, where: str) -> None:
             warnings.simplefilter("ignore")
             with Image.open(path) as picture:
                 picture.verify()
+    except PermissionError as error:
+        raise UsageError(f"{where}: '{path.name}' cannot be read: {error.strerror}") from error
     except (
         OSError,
         ValueError,
@@ -77,8 +80,6 @@ def check_image(path: Path, where: str) -> None:
         TypeError,
         Image.DecompressionBombError,
     ) as error:
-        if isinstance(error, PermissionError):
-            raise
         raise ContractViolation(f"{where}: '{path.name}' is no image that can be read: {error}") from error
 
 

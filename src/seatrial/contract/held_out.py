@@ -8,6 +8,7 @@ from seatrial.contract._held_out_arrays import read_arrays
 from seatrial.contract._held_out_files import digest_of_samples
 from seatrial.contract._held_out_images import read_folder, read_list
 from seatrial.contract._held_out_labels import checked_label
+from seatrial.contract._held_out_masks import mask_of
 from seatrial.contract._held_out_tables import read_table
 from seatrial.contract.contract import Contract
 from seatrial.contract.sample import HeldOut, Sample
@@ -25,7 +26,8 @@ def read_held_out(
         path: `.npz` with arrays by input name and `label`; `.csv`, `.tsv` or `.jsonl` with `text` (or
             `image`) and `label`; a list `file<TAB>label` (`.txt`); or a folder of images with `labels.txt`,
             `label.txt`, `rec_gt.txt`, `labels.csv` or `labels.jsonl`, or with one folder a class. Columns
-            or arrays whose name begins with `slice_` (other columns too, in tables) name groups.
+            or arrays whose name begins with `slice_` (other columns too, in tables) name groups. The label
+            of a segmentation model is the name of an image of class indices.
         contract: When given, labels and arrays are checked against it, and class names become indices.
         members: A set the model was trained on, in any of these forms.
         limit: Read at most this many samples, from the first on.
@@ -65,6 +67,12 @@ def _read(path: Path, contract: Contract | None, limit: int | None) -> list[Samp
 def _labelled(samples: list[Sample], contract: Contract | None, path: Path) -> tuple[Sample, ...]:
     if not samples:
         raise UsageError(f"the held-out set '{path}' is empty", hint="at least one labelled sample is needed")
+    if contract is not None and contract.task == "segmentation":
+        folder = path if path.is_dir() else path.parent
+        return tuple(
+            Sample(each.key, each.payload, mask_of(each.label, folder, contract, each.key), each.slices)
+            for each in samples
+        )
     return tuple(
         Sample(each.key, each.payload, checked_label(each.label, contract, each.key), each.slices)
         for each in samples
