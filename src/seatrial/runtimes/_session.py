@@ -31,7 +31,7 @@ class SessionOptions:
     optimize: bool = True
     engine: Mapping[str, Any] = field(default_factory=dict)
     timeout: float = 60.0
-    memory_limit: int = 4 << 30
+    memory_limit: int = 8 << 30
     cpu_limit: int = 3600
 
 
