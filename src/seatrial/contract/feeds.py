@@ -22,7 +22,7 @@ def check_feeds(specs: Sequence[TensorSpec], feeds: Mapping[str, Any]) -> None:
 
     Raises:
         ContractViolation: A missing or unknown input, wrong type, rank, dimension or value, an empty axis,
-            NaN, or two inputs that disagree about a named dimension. The message names the input.
+            NaN or infinity, or two inputs that disagree about a named dimension. The message names the input.
     """
     wanted = {spec.name for spec in specs}
     missing, unknown = sorted(wanted - set(feeds)), sorted(set(feeds) - wanted)
@@ -77,6 +77,11 @@ def _check_values(spec: TensorSpec, array: Array) -> None:
     smallest, largest = array.min(), array.max()  # either is NaN as soon as one value is
     if array.dtype.kind == "f" and np.isnan(smallest):
         raise ContractViolation(f"input '{spec.name}' holds NaN")
+    # Engines disagree on infinity, and a ReLU swallows NaN; a spec that means infinity says so in its bounds.
+    if array.dtype.kind == "f" and (
+        (np.isneginf(smallest) and spec.low != -np.inf) or (np.isposinf(largest) and spec.high != np.inf)
+    ):
+        raise ContractViolation(f"input '{spec.name}' holds infinity")
     if spec.low is not None and smallest < spec.low:
         raise ContractViolation(
             f"input '{spec.name}' holds {smallest}, and the smallest allowed is {spec.low:g}"
