@@ -16,6 +16,9 @@ from seatrial.checks._trial import Baseline, Trial
 from seatrial.contract import HeldOut
 
 
+FEWEST = 30  # samples under which a change is not judged at all
+
+
 def packed(found: Evaluation, held_out: HeldOut) -> dict[str, Any]:
     """Scores of all samples in few characters: bits where right or wrong, else 1/255ths.
 
@@ -73,16 +76,15 @@ def _compare(trial: Trial, found: Evaluation, stored: Mapping[str, Any], baselin
 
 
 def change_finding(trial: Trial, now: Scores, before: Scores, baseline: Baseline) -> Finding:
-    """The paired change as a whole, against the margin."""
+    """The paired change of the whole, against the margin."""
     limit = trial.limit("accuracy.margin", 0.01, reason="what may be lost against the baseline")
     margin = float(str(limit.value))
     change = paired_change(now, before, seed=trial.seed)
-    verdict = {"kept": Verdict.PASS, "lost": Verdict.FAIL, "unproved": Verdict.INCONCLUSIVE}[
-        change.judge(margin)
-    ]
+    verdict = judge_change(change, margin)
     needed = needed_for_margin(margin, discordant=(change.lost + change.won) / change.n)
-    more = f"; about {needed} samples would settle it" if verdict is Verdict.INCONCLUSIVE else ""
-    more_zh = f"；大约需要 {needed} 个样本才能判定" if verdict is Verdict.INCONCLUSIVE else ""
+    open_ = verdict in (Verdict.INCONCLUSIVE, Verdict.WARN)
+    more = f"; about {needed} samples would settle it" if open_ else ""
+    more_zh = f"；大约需要 {needed} 个样本才能判定" if open_ else ""
     return Finding(
         "accuracy.baseline",
         verdict,
@@ -100,6 +102,18 @@ def change_finding(trial: Trial, now: Scores, before: Scores, baseline: Baseline
         fix=None if verdict is Verdict.PASS else _WORSE_FIX,
         data={"lost": change.lost, "won": change.won, "p": change.p_worse, "change": change.change},
     )
+
+
+def judge_change(change: PairedChange, margin: float) -> Verdict:
+    """PASS when a loss over the margin is ruled out, FAIL when a loss is proved.
+
+    In between the samples are too few: WARN while the change seen is inside the margin, else INCONCLUSIVE.
+    """
+    settled = {"kept": Verdict.PASS, "lost": Verdict.FAIL}.get(change.judge(margin))
+    if settled is not None:
+        return settled
+    seen_inside = change.change >= -margin and change.n >= FEWEST
+    return Verdict.WARN if seen_inside else Verdict.INCONCLUSIVE
 
 
 _WORSE_CAUSE = Text(
