@@ -266,3 +266,60 @@ def judge_fingerprint(name: str, expected: str, found: str, source: str) -> Find
         else None,
         where=name if bad else "",
     )
+
+
+def judge_computation(
+    now: list[list[str]], before: list[list[str]], name: str, *, same_weights: bool
+) -> Finding:
+    """The operators against those of the baseline: with the same weights they must compute the same (F19).
+
+    Args:
+        now: `signatures` of this graph.
+        before: Those the baseline recorded.
+        name: Of the baseline.
+        same_weights: Whether the weights are the baseline's.
+    """
+    pairs = [(one, other) for one, other in zip(now, before, strict=False) if one[1:] != other[1:]]
+    changed = len(pairs) + abs(len(now) - len(before))
+    first = pairs[0][0][0] if pairs else f"{len(now)} operators instead of {len(before)}"
+    first_zh = pairs[0][0][0] if pairs else f"算子数由 {len(before)} 变为 {len(now)}"
+    verdict = Verdict.PASS if not changed else Verdict.FAIL if same_weights else Verdict.WARN
+    weights = "with the same weights " if same_weights else ""
+    return Finding(
+        "structure.computation",
+        verdict,
+        Text(
+            f"{weights}{changed} operators differ from {name}, first {first}"
+            if changed
+            else f"{len(now)} operators compute as in {name}",
+            f"{'权重相同，但' if same_weights else ''}与 {name} 相比有 {changed} 个算子不同，首个为 "
+            f"{first_zh}"
+            if changed
+            else f"{len(now)} 个算子与 {name} 一致",
+        ),
+        max(len(now), 1),
+        measured=changed,
+        limit=Limit(0, f"baseline {name}"),
+        evidence=(
+            Table(
+                Text("operators that differ", "不同的算子"),
+                ("operator", "type now", "type in the baseline"),
+                tuple((one[0], one[1], other[1]) for one, other in pairs[:20]),
+            ),
+        )
+        if pairs
+        else (),
+        cause=Text(
+            "An attribute of the graph was edited, or the network changed.",
+            "计算图属性被修改，或网络结构发生变化。",
+        )
+        if changed
+        else None,
+        fix=Text(
+            "Export again from the checkpoint; accept a new baseline if the network was meant to change.",
+            "请从检查点重新导出；若网络确有改动，请接受新的基线。",
+        )
+        if changed
+        else None,
+        where=first if changed else "",
+    )

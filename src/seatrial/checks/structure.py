@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seatrial import lazy
 from seatrial.checks._finding import Control, Finding, Text, Verdict
-from seatrial.checks._graph_view import operators_of
+from seatrial.checks._graph_view import operators_of, signatures
 from seatrial.checks._inference import production_runtime, production_session
 from seatrial.checks._package import DISTRIBUTIONS
 from seatrial.checks._sbom import digest_of
 from seatrial.checks._structure_findings import (
+    judge_computation,
     judge_fingerprint,
     judge_leftovers,
     judge_load,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from seatrial.model import Artifact
+
 _SUMS = re.compile(r"^(?:sha256:)?([0-9a-fA-F]{64})[ \t]+\*?(.+?)\s*$", re.MULTILINE)
 
 
@@ -37,10 +40,12 @@ def run(trial: Trial) -> list[Finding]:
     artifact = trial.artifact
     problems = [each for each in artifact.problems if each.room == "structure"]
     runtime = production_runtime(trial)
+    operators = operators_of(artifact)
     findings = [
-        *judge_problems(artifact, problems),
+        *_described(artifact, judge_problems(artifact, problems)),
         judge_version(artifact, runtime, runtime_version(trial)),
-        judge_leftovers(operators_of(artifact)),
+        replace(judge_leftovers(operators), data={"operators": signatures(operators)}),
+        *_since_baseline(trial, signatures(operators)),
         *fingerprints(trial),
     ]
     broken = [
@@ -53,6 +58,25 @@ def run(trial: Trial) -> list[Finding]:
         trial.progress(f"structure: loading in {runtime}")
         findings.append(_load(trial))
     return findings
+
+
+def _described(artifact: Artifact, findings: list[Finding]) -> list[Finding]:
+    """With the digests that the next release is compared with."""
+    path = artifact.weights
+    weights = digest_of(path) if path is not None and path.exists() else ""
+    facts = {"format": artifact.format, "digest": artifact.digest, "weights": weights}
+    return [replace(findings[0], data={**findings[0].data, **facts}), *findings[1:]]
+
+
+def _since_baseline(trial: Trial, now: list[list[str]]) -> list[Finding]:
+    """The computation against that of the accepted release, when it is of the same format."""
+    kept = trial.baseline.figures.get("structure", {}) if trial.baseline else {}
+    before = kept.get("operators")
+    if trial.baseline is None or not before or not now or kept.get("format") != trial.artifact.format:
+        return []
+    weights = trial.artifact.weights
+    same = weights is not None and weights.exists() and kept.get("weights") == digest_of(weights)
+    return [judge_computation(now, before, trial.baseline.name, same_weights=same)]
 
 
 def runtime_version(trial: Trial) -> str:
@@ -140,6 +164,14 @@ def control(trial: Trial) -> Control:
     )
 
 
+def record(findings: list[Finding]) -> dict[str, Any]:
+    """Figures, the digests of the files and what every operator computes."""
+    figures: dict[str, Any] = {each.id: each.measured for each in findings if each.measured is not None}
+    for each in findings:
+        figures |= each.data
+    return figures
+
+
 CHECK = Check(
     name="structure",
     order=1,
@@ -151,4 +183,5 @@ CHECK = Check(
     promises=("M01",),
     run=run,
     control=control,
+    record=record,
 )
