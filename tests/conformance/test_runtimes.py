@@ -167,7 +167,7 @@ def test_a_signal_is_named_and_the_next_session_works(runtime, artifact):
 
 
 def test_a_stopped_worker_times_out(runtime, artifact):
-    with open_session(artifact, runtime.name, SessionOptions(timeout=5)) as session:
+    with open_session(artifact, runtime.name, SessionOptions(timeout=2)) as session:
         session.run(feed())
         os.kill(session.pid, signal.SIGSTOP)
         begin = time.monotonic()

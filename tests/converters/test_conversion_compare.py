@@ -40,6 +40,8 @@ def test_equal_and_nearly_equal_outputs_pass():
 def test_rounding_of_nearly_nothing_is_no_difference():
     tiny = np.full((2, 9), 1e-7, "float32")
     assert not judged(tiny, tiny * 2).problem
+    assert judged(tiny, tiny * 2).faint
+    assert not judged(GOOD, GOOD).faint
 
 
 @pytest.mark.parametrize(

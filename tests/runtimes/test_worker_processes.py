@@ -203,11 +203,11 @@ def test_two_sessions_serve_two_threads():
 
 def test_close_is_idempotent_and_ends_the_process():
     session = opened()
-    pid, scratch = session.pid, session._scratch
+    pid, scratch = session.pid, session._worker.scratch
     session.close()
     session.close()
     _wait_for(lambda: not psutil.pid_exists(pid))
-    assert not Path(scratch).exists()
+    assert not scratch.exists()
     with pytest.raises(UsageError, match="closed"):
         session.run(GOOD)
 
@@ -260,24 +260,35 @@ def test_a_dead_zygote_is_replaced():
 
 
 def test_nothing_outlives_its_owner(tmp_path):
-    """An owner killed without a chance to clean up leaves no process behind."""
+    """An owner killed without a chance to clean up leaves no process and no file behind."""
     script = tmp_path / "owner.py"
     script.write_text(
         "import sys, time\n"
         f"sys.path[:0] = {ROOTS!r} + [{str(Path(__file__).parent)!r}]\n"
         "from test_worker_processes import opened\n"
         "session = opened()\n"
-        "print(session.pid, flush=True)\n"
+        "print(session.pid, session._worker.scratch, flush=True)\n"
         "time.sleep(60)\n",
         "utf-8",
     )
     owner = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
-    worker = int(owner.stdout.readline())
-    zygote = psutil.Process(worker).ppid()
+    told, folder = owner.stdout.readline().split()
+    worker, zygote = int(told), psutil.Process(int(told)).ppid()
     owner.kill()
     owner.wait()
     owner.stdout.close()
     _wait_for(lambda: not psutil.pid_exists(worker) and not _running(zygote))
+    assert not Path(folder).parent.exists()
+
+
+def test_a_process_forked_from_the_owner_leaves_the_worker_alone():
+    with opened() as session:
+        pid = os.fork()
+        if pid == 0:
+            session.close()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        assert session.run(GOOD)
 
 
 def _running(pid):

@@ -54,7 +54,8 @@ def _real(samples: list[dict[str, Array]], *, free: bool) -> Iterator[tuple[str,
         return
     groups = collate(samples, limit=_LARGEST_BATCH)
     for batch in sorted(groups, key=lambda each: -len(each.order))[:_MOST_GROUPS]:
-        yield f"{len(batch.order)} samples", batch.feeds, True
+        count = len(batch.order)
+        yield f"{count} sample{'s' * (count > 1)}", batch.feeds, True
 
 
 def _rows(base: Feeds, real: Sequence[Feeds], count: int, rng: np.random.Generator) -> dict[str, Array]:

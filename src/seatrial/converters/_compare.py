@@ -25,6 +25,7 @@ class Comparison:
         relative: `error` of each output over the largest magnitude in the source's, the worst output.
         top1: Rows whose strongest class is the same, 0..1; 1 where the output has no classes.
         problem: Why the two differ, in words; empty when they agree.
+        faint: Whether the source's outputs were all under `SMALLEST_SCALE`, so that little was compared.
     """
 
     case: str
@@ -33,6 +34,7 @@ class Comparison:
     relative: float
     top1: float
     problem: str = ""
+    faint: bool = False
 
     def __str__(self) -> str:
         """One line for people."""
@@ -74,7 +76,15 @@ def compare(
             problem = f"only {same:.1%} of the rows keep their strongest class" if same < 1 else ""
         if problem:
             problems.append(f"output {place}: {problem}")
-    return Comparison(case, shapes, error, relative, agreement, "; ".join(problems))
+    faint = all(_magnitude(each) < SMALLEST_SCALE for each in source)
+    return Comparison(case, shapes, error, relative, agreement, "; ".join(problems), faint)
+
+
+def _magnitude(array: Array) -> float:
+    if not array.size or array.dtype.kind not in "fc":
+        return np.inf
+    finite = np.abs(array[np.isfinite(array)])
+    return float(finite.max()) if finite.size else np.inf
 
 
 def _one(wanted: Array, got: Array, tolerance: float) -> tuple[float, float, str]:

@@ -13,7 +13,7 @@ from typing import Any
 from seatrial import extensions
 from seatrial.contract.sample import Array
 from seatrial.converters._batches import batches
-from seatrial.converters._compare import Comparison, compare
+from seatrial.converters._compare import SMALLEST_SCALE, Comparison, compare
 from seatrial.converters._converter import Converter
 from seatrial.converters._localize import first_divergence
 from seatrial.errors import (
@@ -215,6 +215,11 @@ def _judged(
     if not comparisons:
         raise ModelError(
             "not converted: no batch could be compared", hint="give samples that the source takes"
+        )
+    if all(each.faint for each in comparisons):
+        notes.append(
+            f"the model answers with nearly nothing (under {SMALLEST_SCALE:g}) on every batch: "
+            "little was compared, give real samples"
         )
     return tuple(comparisons), tuple(notes)
 

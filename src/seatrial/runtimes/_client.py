@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -55,14 +54,11 @@ class WorkerSession:
         engine = dict(options.engine)
         python = str(engine.pop("python", ""))
         _refuse_unknown(runtime, engine)
-        self._scratch = tempfile.mkdtemp(prefix="seatrial-session-")
-        try:
-            self._worker = _launch.worker(runtime, python)
-        except BaseException:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            self._closed = True
-            raise
-        self._doing = "loading it"
+        self._owner = os.getpid()
+        self._closed = True
+        self._worker = _launch.worker(runtime, python)
+        self._closed = False
+        self._doing: tuple[str, Mapping[str, Array] | None] = ("loading it", None)
         try:
             limits = {"memory": options.memory_limit, "cpu": options.cpu_limit}
             _wire.send(self._worker.line, {"limits": limits})
@@ -84,7 +80,7 @@ class WorkerSession:
             "precision": self.options.precision,
             "optimize": self.options.optimize,
             "engine": dict(engine),
-            "scratch": self._scratch,
+            "scratch": str(self._worker.scratch),
         }
 
     @property
@@ -147,9 +143,11 @@ class WorkerSession:
         if self._closed:
             return
         self._closed = True
-        self._kill()
+        # A process forked from the owner drops its copy of the line; the worker is not its to end.
+        if os.getpid() == self._owner:
+            self._kill()
+            shutil.rmtree(self._worker.scratch, ignore_errors=True)
         self._worker.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -164,13 +162,11 @@ class WorkerSession:
     def _send(self, request: dict[str, Any], feeds: Mapping[str, Array]) -> dict[str, Any]:
         if self._checked:
             feeds = checked(self.artifact, feeds)
-        names = list(feeds)
-        arrays = [np.asarray(feeds[name]) for name in names]
-        doing = f"{_words.DOING[request['op']]} {_words.describe(dict(zip(names, arrays, strict=True)))}"
-        return self._locked({**request, "names": names}, doing, arrays)
+        arrays = {name: np.asarray(array) for name, array in feeds.items()}
+        return self._locked({**request, "names": list(arrays)}, _words.DOING[request["op"]], arrays)
 
     def _locked(
-        self, request: dict[str, Any], doing: str, arrays: Sequence[Array] | None = None
+        self, request: dict[str, Any], doing: str, feeds: Mapping[str, Array] | None = None
     ) -> dict[str, Any]:
         if not self._busy.acquire(blocking=False):
             raise UsageError(
@@ -179,9 +175,9 @@ class WorkerSession:
             )
         try:
             self._alive()
-            self._doing = doing
-            if arrays is not None:
-                request["arrays"] = self._worker.feeds.write(arrays)
+            self._doing = (doing, feeds)
+            if feeds is not None:
+                request["arrays"] = self._worker.feeds.write(list(feeds.values()))
             return self._ask(request)
         finally:
             self._busy.release()
@@ -253,7 +249,9 @@ class WorkerSession:
         return f"{self.runtime} {self._worker.version}"
 
     def _about(self) -> str:
-        return f"{self.artifact.graph.name} while {self._doing}"
+        doing, feeds = self._doing
+        told = "" if feeds is None else f" {_words.describe(feeds)}"
+        return f"{self.artifact.graph.name} while {doing}{told}"
 
     def _arrays(self, answer: Mapping[str, Any]) -> list[Array]:
         return self._worker.results.read(answer["arrays"], copy=True)

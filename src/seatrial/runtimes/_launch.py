@@ -59,6 +59,7 @@ class Worker:
         results: Shared memory for what comes out.
         stderr: Everything the child prints.
         status: Pipe that tells how it ended.
+        scratch: An empty folder of its own.
         version: Of the engine.
     """
 
@@ -69,6 +70,7 @@ class Worker:
     results: _wire.Arena
     stderr: int
     status: int
+    scratch: Path
     version: str
 
     def close(self) -> None:
@@ -103,7 +105,8 @@ class Zygote:
         ours, theirs = socket.socketpair()
         self._control = ours
         engine = f"{runtime.engine.__module__}:{runtime.engine.__qualname__}"
-        command = [python, "-W", "ignore", "-m", "seatrial.runtimes._zygote", str(theirs.fileno()), engine]
+        command = [python, "-W", "ignore", "-m", "seatrial.runtimes._zygote"]
+        command += [str(theirs.fileno()), engine, str(self._folder)]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module in an interpreter the user named
                 command,
@@ -173,7 +176,18 @@ class Zygote:
         finally:
             theirs.close()
             os.close(told)
-        return Worker(message["pid"], files[0], ours, feeds, results, stderr, status, self.version)
+        scratch = Path(tempfile.mkdtemp(prefix="session-", dir=self._folder))
+        return Worker(
+            pid=message["pid"],
+            pidfd=files[0],
+            line=ours,
+            feeds=feeds,
+            results=results,
+            stderr=stderr,
+            status=status,
+            scratch=scratch,
+            version=self.version,
+        )
 
     def end(self) -> None:
         """Cuts the line; the zygote ends, and its workers with it. Idempotent."""
@@ -211,6 +225,10 @@ def worker(runtime: Runtime, python: str = "") -> Worker:
         runtime: Whose engine.
         python: Interpreter to use; empty means the one named for the runtime, or this one.
     """
+    if not hasattr(os, "pidfd_open"):
+        raise UsageError(
+            "engines run on Linux 5.4 or newer only", hint="use a container or a virtual machine"
+        )
     chosen = python or runtime.interpreter() or sys.executable
     key = (os.getpid(), runtime.name, chosen)
     with _LOCK:

@@ -72,7 +72,7 @@ def serve(engine: Engine, sock: socket.socket, feeds: _wire.Arena, results: _wir
 
 
 def _described(error: Exception) -> dict[str, Any]:
-    text = str(error)
+    text = str(error).encode("utf-8", "replace").decode()
     kind = "exception"
     if isinstance(error, MemoryError) or any(each in text for each in _OUT_OF_MEMORY):
         kind = "memory"

@@ -12,6 +12,7 @@ import gc
 import importlib
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -28,7 +29,8 @@ def main(arguments: list[str]) -> int:
     """Serves forks over the socket that was handed down.
 
     Args:
-        arguments: The descriptor of the control socket, and `module:Class` of the engine.
+        arguments: The descriptor of the control socket, `module:Class` of the engine, and the folder to
+            remove at the end, because an owner that was killed cannot.
     """
     warnings.simplefilter("ignore")
     control = socket.socket(fileno=int(arguments[0]))
@@ -41,6 +43,7 @@ def main(arguments: list[str]) -> int:
     gc.freeze()
     _wire.send(control, {"ready": engine.version()})
     _Zygote(engine, control).serve()
+    shutil.rmtree(arguments[2], ignore_errors=True)
     return 0
 
 

@@ -49,7 +49,8 @@ class OnnxRuntimeEngine(Engine):
         on = self._task.optimize and not plain
         options.graph_optimization_level = levels.ORT_ENABLE_ALL if on else levels.ORT_DISABLE_ALL
         # Idle workers must not burn processors that another session is being timed on.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        spinning = "1" if self._task.engine.get("spinning", False) else "0"
+        options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
         return options
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
@@ -112,4 +113,5 @@ RUNTIME = Runtime(
     module="onnxruntime",
     distribution="onnxruntime",
     engine=OnnxRuntimeEngine,
+    switches={"spinning": bool},
 )

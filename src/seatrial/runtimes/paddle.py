@@ -16,6 +16,7 @@ from seatrial.runtimes._engine import Array, Engine, Runtime, Task, Traced, link
 
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "avx512bw"})
 _SUFFIXES = {"paddle-json": ".json", "paddle-pdmodel": ".pdmodel"}
+_LARGEST_KEPT = 64 << 20
 # Paddle 3.3 cannot load any graph with an interpolation when oneDNN places its kernels (Paddle#77340).
 _ONEDNN_BUG = "ConvertPirAttribute2RuntimeAttribute"
 
@@ -59,6 +60,9 @@ class PaddleEngine(Engine):
 
     def _effective_precision(self) -> str:
         asked, native = self._task.precision, self._task.native
+        if native == "int8" and (asked != "int8" or not self._onednn):
+            self.notes.append("the quantised graph is simulated in float32; precision int8 uses integers")
+            return "float32"
         if asked == native:
             return native
         if asked == "bfloat16" and self._onednn and _BF16_FLAGS & _cpu_flags():
@@ -104,8 +108,8 @@ class PaddleEngine(Engine):
             if not self._fall_back(error):
                 raise
             outputs = self._infer(self._predictor, feeds)
-        if not self._feeds:
-            self._feeds = {name: array[:1].copy() for name, array in feeds.items()}
+        if not self._feeds and sum(each.nbytes for each in feeds.values()) <= _LARGEST_KEPT:
+            self._feeds = {name: array.copy() for name, array in feeds.items()}
         return outputs
 
     def _infer(self, predictor: Any, feeds: Mapping[str, Array]) -> list[Array]:
