@@ -167,14 +167,18 @@ FAULTS: Mapping[str, Callable[[Good, Good], Release]] = {
     "one tensor missing": lambda g, _: g.without("batch_norm2d_0.w_1"),
     "weights of another run": lambda g, other: g.cut(other.params),
     "dropout in train mode": lambda g, _: g.ops(_set("1.dropout", 0, is_test=False)),
-    "BN in train mode": lambda g, _: g.ops(_set("1.batch_norm_", None, is_test=False, use_global_stats=False)),
+    "BN in train mode": lambda g, _: g.ops(
+        _set("1.batch_norm_", None, is_test=False, use_global_stats=False)
+    ),
     "max pooling became average": lambda g, _: g.ops(_set("1.pool2d", 0, pooling_type="avg")),
     "padding lost": lambda g, _: g.ops(_no_padding),
     "input renamed": lambda g, _: g.renamed('"D":"image"', '"D":"x"'),
     "batch fixed at 1": lambda g, _: g.renamed("[-1,1,8,8]", "[1,1,8,8]"),
     "BN epsilon 0.1": lambda g, _: g.ops(_set("1.batch_norm_", 0, epsilon=0.1)),
     "operator unknown": lambda g, _: g.renamed('"#":"1.pool2d"', '"#":"1.pool2d_nope"'),
-    "two classes swapped": lambda g, _: g.weights({"linear_1.b_0": _swap_classes, "linear_1.w_0": _swap_classes}),
+    "two classes swapped": lambda g, _: g.weights(
+        {"linear_1.b_0": _swap_classes, "linear_1.w_0": _swap_classes}
+    ),
     "fp16 overflow pair": lambda g, _: g.weights(
         {
             "linear_0.w_0": lambda a: a * 1e6,

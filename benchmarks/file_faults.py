@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _file_faults import FAULTS, Good, write
 
+from _file_faults import FAULTS, Good, write
 from seatrial.errors import SeatrialError
 from seatrial.model import open_model
 from seatrial.runtimes import SessionOptions, open_session
@@ -51,7 +51,9 @@ def outputs(folder: Path, images: Any) -> Any:
     """What plain Paddle Inference gives, or None when it refuses or dies."""
     try:
         artifact = open_model(folder / "inference.json")
-        with open_session(artifact, runtime="paddle", options=SessionOptions(timeout=30), unverified=True) as session:
+        with open_session(
+            artifact, runtime="paddle", options=SessionOptions(timeout=30), unverified=True
+        ) as session:
             return session.run({artifact.inputs[0].name if artifact.inputs else "image": images})[0]
     except SeatrialError:
         return None
@@ -79,8 +81,12 @@ def gate(folder: Path, data: Path, store: Path, out: Path) -> tuple[bool, str]:
         return False, ""
     if not (out / "report.json").exists():
         return True, f"refused (exit {done.returncode})"
-    verdicts = {each["name"]: each["verdict"] for each in json.loads((out / "report.json").read_text())["results"]}
-    return True, next((f"{name} {verdicts[name]}" for name in ORDER if verdicts.get(name) not in {"PASS", "WARN"}), "?")
+    verdicts = {
+        each["name"]: each["verdict"] for each in json.loads((out / "report.json").read_text())["results"]
+    }
+    return True, next(
+        (f"{name} {verdicts[name]}" for name in ORDER if verdicts.get(name) not in {"PASS", "WARN"}), "?"
+    )
 
 
 def main() -> int:
@@ -99,10 +105,18 @@ def measure(scratch: Path, only: str | None) -> list[Row]:
     """One row a release, the good ones first."""
     train = [sys.executable, "-W", "ignore", str(ROOT / "examples" / "digits" / "train.py")]
     subprocess.run([*train, scratch / "good"], check=True, capture_output=True)
-    subprocess.run([*train, scratch / "other", "--seed", "7", "--epochs", "3"], check=True, capture_output=True)
-    model, data, store = scratch / "good" / "model", scratch / "good" / "held_out.npz", scratch / "baselines.db"
+    subprocess.run(
+        [*train, scratch / "other", "--seed", "7", "--epochs", "3"], check=True, capture_output=True
+    )
+    model, data, store = (
+        scratch / "good" / "model",
+        scratch / "good" / "held_out.npz",
+        scratch / "baselines.db",
+    )
     contract = (ROOT / "examples" / "digits" / "contract.yaml").read_text("utf-8")
-    digest = subprocess.run(["sha256sum", model / "inference.pdiparams"], capture_output=True, text=True, check=True)
+    digest = subprocess.run(
+        ["sha256sum", model / "inference.pdiparams"], capture_output=True, text=True, check=True
+    )
     pinned = contract.rstrip() + f"\nfingerprints:\n  weights: sha256:{digest.stdout.split()[0]}\n"
     (model / "contract.yaml").write_text(pinned, "utf-8")
     accept(model, data, store, scratch / "accepted")
@@ -132,10 +146,22 @@ def measure(scratch: Path, only: str | None) -> list[Row]:
 def accept(model: Path, data: Path, store: Path, out: Path) -> None:
     """Checks the good release and accepts it as the baseline."""
     cli = [sys.executable, "-W", "ignore", "-m", "seatrial.cli.main"]
-    done = subprocess.run([*cli, "check", model, "--data", data, "-o", out], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*cli, "check", model, "--data", data, "-o", out], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(f"the good release did not pass:\n{done.stdout[-4000:]}")
-    accept_words = ["baseline", "accept", out / "report.json", "--name", "good", "--by", "bench", "--reason", "bench"]
+    accept_words = [
+        "baseline",
+        "accept",
+        out / "report.json",
+        "--name",
+        "good",
+        "--by",
+        "bench",
+        "--reason",
+        "bench",
+    ]
     subprocess.run([*cli, *accept_words, "--baselines", store], check=True, capture_output=True)
 
 
@@ -145,7 +171,9 @@ def report(rows: list[Row], out: Path) -> None:
     good = [each for each in rows if each.name.startswith("(")]
     print(f"\n| gate | caught of {len(faults)} | kills | good releases refused |\n|---|---|---|---|")
     for label, name in (
-        ("load and run", "load"), ("accuracy drop > 1 point", "accuracy"), ("top-1 agreement < 100 %", "top1"),
+        ("load and run", "load"),
+        ("accuracy drop > 1 point", "accuracy"),
+        ("top-1 agreement < 100 %", "top1"),
         ("golden outputs > 1e-4", "golden"), ("Seatrial, fast tier", "ours"),
     ):  # fmt: skip
         caught = sum(getattr(each, name) for each in faults)

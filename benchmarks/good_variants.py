@@ -1,7 +1,7 @@
-"""How often does the gate refuse a good release? (It must not: bar 0 of 20 repeats each.)
+"""How often does the gate refuse a good release?
 
-Good variants of the digits model and of PP-OCRv4: the same bytes, a re-export, threads 1, 2 and 4, oneDNN off, an
-ONNX round trip, honest dynamic int8 under its own profile. Every repeat has its own seed.
+It must not: bar 0 of 20 repeats each. Good variants of the digits model and of PP-OCRv4: the same bytes, a
+re-export, threads 1, 2 and 4, oneDNN off, an ONNX round trip, honest dynamic int8 under its own profile. Every repeat has its own seed.
 Usage: python benchmarks/good_variants.py [--repeats 20] [--models digits,ppocr]
 """
 
@@ -58,13 +58,18 @@ def digits(scratch: Path) -> list[Variant]:
     train = [sys.executable, "-W", "ignore", ROOT / "examples" / "digits" / "train.py"]
     for name in ("digits", "again"):
         call(*train, scratch / name)
-        shutil.copy(ROOT / "examples" / "digits" / "contract.yaml", scratch / name / "model" / "contract.yaml")
+        shutil.copy(
+            ROOT / "examples" / "digits" / "contract.yaml", scratch / name / "model" / "contract.yaml"
+        )
     model, data = scratch / "digits" / "model", scratch / "digits" / "held_out.npz"
     variants = [
         Variant("digits", "as exported", model, data, "cpu-server"),
         Variant("digits", "re-export", scratch / "again" / "model", data, "cpu-server"),
         Variant("digits", "oneDNN off", model, data, profile(scratch, "no-onednn", engine={"onednn": False})),
-        *(Variant("digits", f"{n} threads", model, data, profile(scratch, f"threads-{n}", threads=n)) for n in (2, 4)),
+        *(
+            Variant("digits", f"{n} threads", model, data, profile(scratch, f"threads-{n}", threads=n))
+            for n in (2, 4)
+        ),
     ]
     return [*variants, *onnx_variants("digits", model, data, scratch)]
 
@@ -109,7 +114,9 @@ def judge(variant: Variant, seed: int, out: Path) -> dict[str, Any]:
     """One run of the gate."""
     begin = time.monotonic()
     words = ["check", variant.folder, "--data", variant.data, "--profile", variant.profile, "--seed", seed]
-    done = subprocess.run([*map(str, [*CLI, *words, "-o", out, "--quiet"])], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*map(str, [*CLI, *words, "-o", out, "--quiet"])], capture_output=True, text=True, check=False
+    )
     row = {"model": variant.model, "variant": variant.name, "seed": seed, "exit": done.returncode}
     row["seconds"] = round(time.monotonic() - begin, 1)
     if (out / "report.json").exists():

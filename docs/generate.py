@@ -26,11 +26,13 @@ def cli_page() -> str:
     parts = [HEAD, "# Command line\n", "```text", _help(seatrial, "seatrial"), "```\n"]
     for name in COMMANDS:
         command = seatrial.get_command(click.Context(seatrial), name)
-        assert command is not None, name
-        parts += _command(command, f"seatrial {name}")
+        parts += _command(command, f"seatrial {name}") if command else []
     parts += ["## Exit codes\n", "| code | means |", "|---|---|", "| 0 | done, or the gate said yes |"]
     parts += ["| 1 | the gate said no |"]
-    parts += [f"| {code} | {(family.__doc__ or '').splitlines()[0]} (`{family.__name__}`) |" for family, code in EXIT_CODES]
+    parts += [
+        f"| {code} | {(family.__doc__ or '').splitlines()[0]} (`{family.__name__}`) |"
+        for family, code in EXIT_CODES
+    ]
     return "\n".join(parts) + "\n"
 
 
@@ -49,23 +51,32 @@ def _help(command: click.Command, path: str) -> str:
 def checks_page() -> str:
     """The ten questions, and the profiles that require them."""
     rows = [HEAD, "# Checks\n", "| # | check | asks | 检查 | promises |", "|---|---|---|---|---|"]
-    rows += [
-        f"| {each.order} | `{each.name}` | {each.question.en} | {each.question.zh} | {', '.join(each.promises)} |"
-        for each in all_checks()
-    ]
-    rows.append("\nEach file of `src/seatrial/checks/` is one check; an entry point in `seatrial.checks` adds another.")
+    for each in all_checks():
+        asks = f"{each.question.en} | {each.question.zh}"
+        rows.append(f"| {each.order} | `{each.name}` | {asks} | {', '.join(each.promises)} |")
+    rows.append(
+        "\nEach file of `src/seatrial/checks/` is one check; entry points in `seatrial.checks` add more."
+    )
     return "\n".join(rows) + "\n"
 
 
 def profiles_page() -> str:
     """What each shipped profile asks for."""
-    rows = [HEAD, "# Profiles\n", "| profile | precision | threads | runtimes | required | limits |", "|---|---|---|---|---|---|"]
+    rows = [
+        HEAD,
+        "# Profiles\n",
+        "| profile | precision | threads | runtimes | required | limits |",
+        "|---|---|---|---|---|---|",
+    ]
     for name in profile_names():
         each = load_profile(name)
         limits = ", ".join(f"`{key}` = {value}" for key, value in each.limits.items())
         required = ", ".join(f"`{item}`" for item in sorted(each.required))
-        rows.append(f"| `{name}` | {each.precision} | {each.threads} | {', '.join(each.runtimes)} | {required} | {limits} |")
-    rows.append("\nA profile of your own is a YAML file with the same fields: `seatrial check ... --profile mine.yaml`.")
+        runtimes = ", ".join(each.runtimes)
+        rows.append(f"| `{name}` | {each.precision} | {each.threads} | {runtimes} | {required} | {limits} |")
+    rows.append(
+        "\nA profile of your own is a YAML file with these fields: `seatrial check ... --profile mine.yaml`."
+    )
     return "\n".join(rows) + "\n"
 
 

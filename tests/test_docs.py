@@ -27,7 +27,9 @@ def commands(page: Path) -> list[tuple[str, int]]:
     for line in lines:
         if line.startswith("$ "):
             announced = EXITS.search(line)
-            found.append((line[2:].split("  #")[0].split(" # ")[0].strip(), int(announced[1]) if announced else 0))
+            found.append(
+                (line[2:].split("  #")[0].split(" # ")[0].strip(), int(announced[1]) if announced else 0)
+            )
     return found
 
 
@@ -50,12 +52,17 @@ def sandbox(tmp_path: Path, digits: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.stem)
 def test_every_command_runs(page: Path, sandbox: Path) -> None:
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONWARNINGS": "ignore"}
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONWARNINGS": "ignore",
+    }
     for command, code in commands(page):
         words = shlex.split(command)
         if words[0] == "make":
             words[1:1] = ["-n", "-C", str(ROOT)]
-        done = subprocess.run(words, cwd=sandbox, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            words, cwd=sandbox, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
         assert done.returncode == code, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
 
 
@@ -67,7 +74,10 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_the_reference_is_in_step() -> None:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, f"{done.stdout}{done.stderr}\nrun: make docs"
 

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from seatrial.checks import Check, Control, Finding, Profile, Text, Verdict, judge, load_profile, profile_names
+from seatrial.checks import (
+    Check,
+    Control,
+    Finding,
+    Profile,
+    Text,
+    Verdict,
+    judge,
+    load_profile,
+    profile_names,
+)
 from seatrial.checks._finding import worst
 from seatrial.checks._gate import run_check
 from seatrial.errors import ModelError, NotFound, UsageError

@@ -10,7 +10,18 @@ import pytest
 from seatrial import errors
 from seatrial.cli.main import COMMANDS, exit_code, main
 
-HEAVY = ("numpy", "cv2", "scipy", "sklearn", "pydantic", "paddle", "onnx", "onnxruntime", "openvino", "jinja2")
+HEAVY = (
+    "numpy",
+    "cv2",
+    "scipy",
+    "sklearn",
+    "pydantic",
+    "paddle",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "jinja2",
+)
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:

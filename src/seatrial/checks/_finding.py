@@ -13,7 +13,7 @@ Scalar = str | int | float | bool | None
 class Verdict(StrEnum):
     """The answer of a finding, a check or (PASS/FAIL only) the gate. Worst first in `WORST_FIRST`."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 - a verdict, no password
     WARN = "WARN"
     FAIL = "FAIL"
     ERROR = "ERROR"

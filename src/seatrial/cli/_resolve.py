@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from seatrial.contract import Contract, HeldOut, contract_from_config, draft_contract, find_config, load_contract
+from seatrial.contract import (
+    Contract,
+    HeldOut,
+    contract_from_config,
+    draft_contract,
+    find_config,
+    load_contract,
+)
 from seatrial.errors import ContractViolation, NotFound
 from seatrial.model import Artifact
 

@@ -147,10 +147,13 @@ def _prepare(
     progress.say(f"reading the held-out set {request.data}")
     held_out = read_held_out(request.data, contract=contract, members=request.members, limit=request.limit)
     progress.say(f"{len(held_out)} samples, {artifact.format} {artifact.version}, profile {profile.name}")
+
     def converted(target: str) -> Artifact:
         progress.say(f"converting to {target}")
         samples = feeds_of(contract, held_out)
-        return convert(artifact, target, scratch / f"as-{target}", samples=samples, progress=progress.say).artifact
+        return convert(
+            artifact, target, scratch / f"as-{target}", samples=samples, progress=progress.say
+        ).artifact
 
     pool = Pool(artifact, preferred=profile.runtime, convert=converted)
     trial = Trial(
