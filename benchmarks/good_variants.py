@@ -1,7 +1,9 @@
 """How often does the gate refuse a good release?
 
 It must not: bar 0 of 20 repeats each. Good variants of the digits model and of PP-OCRv4: the same bytes, a
-re-export, threads 1, 2 and 4, oneDNN off, an ONNX round trip, honest dynamic int8 under its own profile. Every repeat has its own seed.
+re-export, threads 1, 2 and 4, oneDNN off, an ONNX round trip, honest dynamic int8 under its own profile.
+Every repeat has its own seed.
+
 Usage: python benchmarks/good_variants.py [--repeats 20] [--models digits,ppocr]
 """
 
