@@ -25,7 +25,7 @@ from seatrial.checks._metamorphic import best_permutation, changes, prefer
 from seatrial.checks._trial import Baseline
 from seatrial.contract import Contract, Pipeline, StepCall, TensorSpec
 from seatrial.contract.labels import fingerprint
-from seatrial.errors import EngineFailure
+from seatrial.errors import EngineFailure, ModelError
 from support.fake_trial import FakeSession, make_held_out
 from support.toy_model import INPUTS, Toy, bad
 
@@ -349,3 +349,8 @@ def test_changed_inputs_that_cannot_run_are_not_taken_for_wrong_answers(tmp_path
     assert (
         next(each for each in findings if each.id == "interface.preprocessing-fit").verdict == "NOT_EXERCISED"
     )
+
+
+def test_a_model_that_does_not_load_still_gets_its_written_part_judged(tmp_path):
+    findings = found(tmp_path, run=ModelError("does not load"), contract_labels=tuple("0123456788"))
+    assert bad(findings) == {"interface.label-map", "interface.samples"}

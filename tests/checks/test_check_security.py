@@ -16,6 +16,7 @@ from seatrial.checks._finding import Limit, Verdict
 from seatrial.checks._gate import run_check
 from seatrial.checks._membership import area, exposure, is_exposed, losses, measure_power, rate_at
 from seatrial.checks._triggers import pushes, stamp
+from seatrial.errors import ModelError
 from support.fake_trial import make_held_out
 from support.toy_model import Toy, bad, samples
 
@@ -147,3 +148,12 @@ def test_a_foreign_operator_is_refused_until_its_domain_was_reviewed(tmp_path):
     assert "security.custom-operators" in bad(security.run(trial))
     reviewed = replace(trial.contract, limits={"security.operator_domains": "ai.onnx.contrib"})
     assert "security.custom-operators" not in bad(security.run(replace(trial, contract=reviewed)))
+
+
+def test_an_engine_that_fails_hides_nothing_that_lies_in_the_files(tmp_path):
+    toy = Toy()
+    trial = toy.trial(tmp_path, run=ModelError("does not load"), members=samples(toy.images, toy.truth))
+    (tmp_path / "notes.txt").write_text("see /home/bob/notes/\n")
+    found = security.run(replace(trial, delivered=(*trial.delivered, tmp_path / "notes.txt")))
+    assert bad(found) == {"security.paths", "security.membership", "security.trigger"}
+    assert next(each for each in found if each.id == "security.trigger").verdict is Verdict.NOT_EXERCISED

@@ -10,7 +10,8 @@ import pytest
 from seatrial.checks import structure
 from seatrial.checks._finding import Verdict
 from seatrial.checks._gate import run_check
-from seatrial.checks._structure_findings import judge_leftovers, judge_load, judge_version
+from seatrial.checks._graph_view import signatures
+from seatrial.checks._structure_findings import judge_computation, judge_leftovers, judge_load, judge_version
 from seatrial.errors import EngineFailure, MissingDependency, ModelError
 from seatrial.model.artifact import Operator, Problem
 from support.toy_model import Toy, bad
@@ -131,3 +132,26 @@ def test_a_list_of_sums_beside_the_model_is_believed(tmp_path):
     assert bad(structure.run(trial)) == set()
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     assert "structure.fingerprint" in bad(structure.run(trial))
+
+
+def test_an_edited_attribute_is_named_against_the_baseline():
+    def pool(kind):
+        attributes = {"pooling_type": kind, "struct_name": f"/net/{kind}"}
+        return [
+            Operator("conv2d:0", "conv2d", {}, (), ()),
+            Operator("pool2d:1", "pool2d", attributes, (), ()),
+        ]
+
+    before, now = signatures(pool("max")), signatures(pool("avg"))
+    same = judge_computation(before, before, "v1", same_weights=True)
+    edited = judge_computation(now, before, "v1", same_weights=True)
+    retrained = judge_computation(now, before, "v1", same_weights=False)
+    assert [each.verdict for each in (same, edited, retrained)] == [Verdict.PASS, Verdict.FAIL, Verdict.WARN]
+    assert edited.where == "pool2d:1"
+    assert judge_computation(now[:1], before, "v1", same_weights=True).verdict is Verdict.FAIL
+
+
+def test_what_an_exporter_says_of_itself_changes_nothing():
+    one = Operator("relu:0", "relu", {"struct_name": "/a/", "op_callstack": "file a"}, ("x",), ("y",))
+    other = Operator("relu:0", "relu", {"struct_name": "/b/", "op_callstack": "file b"}, ("p",), ("q",))
+    assert signatures([one]) == signatures([other])

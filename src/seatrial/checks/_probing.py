@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seatrial.checks._inference import batches_freely, join, production_session
-from seatrial.errors import EngineFailure
+from seatrial.errors import ContractViolation, EngineFailure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from seatrial.checks._trial import Trial
-    from seatrial.contract import Contract, Sample
+    from seatrial.contract import Context, Contract, Sample
 
 _BATCH = 16
 CLASSIFICATION = ("classification", "text-classification")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One sample after the contract's preprocessing.
+
+    Attributes:
+        sample: As people have it.
+        feeds: Arrays by input name, batch axis of 1.
+        context: What the steps noted.
+    """
+
+    sample: Sample
+    feeds: Mapping[str, Any]
+    context: Context
+
+
+def prepare(contract: Contract, samples: Sequence[Sample]) -> tuple[list[Prepared], list[tuple[str, str]]]:
+    """Preprocesses samples; those the contract refuses come back as (key, message)."""
+    done: list[Prepared] = []
+    refused: list[tuple[str, str]] = []
+    for sample in samples:
+        try:
+            feeds, context = contract.prepare(sample.payload)
+        except ContractViolation as error:
+            refused.append((sample.key, error.message))
+        else:
+            done.append(Prepared(sample, feeds, context))
+    return done, refused
 
 
 def ask(trial: Trial, feeds: Mapping[str, Any]) -> list[Any]:

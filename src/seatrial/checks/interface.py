@@ -60,7 +60,13 @@ def run(trial: Trial) -> list[Finding]:
     if any(each.verdict is Verdict.FAIL for each in findings[:2]):
         return findings  # nothing can be prepared for a graph that takes something else
     trial.progress("interface: held-out samples through the pipeline")
-    found = predictions(trial)
+    try:
+        found = predictions(trial)
+    except SeatrialError as error:  # the structure check says more
+        why = Text(
+            f"the engine does not take the model: {error.message}", f"推理引擎无法加载模型：{error.message}"
+        )
+        return [*findings, judge_unseen("interface.samples", why)]
     findings += samples(trial, found)
     findings += probes(trial, found)
     trial.progress("interface: metamorphic probes")

@@ -23,6 +23,7 @@ from seatrial.checks._probing import CLASSIFICATION, class_index, infer, spread
 from seatrial.checks._threat_texts import GROUPS, Group
 from seatrial.checks._trial import Check, Trial
 from seatrial.checks._triggers import Push, pushes
+from seatrial.errors import SeatrialError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,11 +40,24 @@ def run(trial: Trial) -> list[Finding]:
     scan = scan_files(trial.delivered)
     scan.threats += foreign_operators(trial)
     findings = [judge_threats(group, scan) for group in GROUPS]
-    trial.progress("security: membership inference")
-    findings += membership(trial)
-    trial.progress("security: backdoor triggers")
-    findings += triggers(trial)
+    for name, probe in (("membership", membership), ("trigger", triggers)):
+        trial.progress(f"security: {name}")
+        try:
+            findings += probe(trial)
+        except SeatrialError as error:  # an engine that fails must not hide what was found in the files
+            findings.append(_not_asked(f"security.{name}", error))
     return findings
+
+
+def _not_asked(name: str, error: SeatrialError) -> Finding:
+    return Finding(
+        name,
+        Verdict.NOT_EXERCISED,
+        Text(f"the engine gave no answers: {error.message}", f"推理引擎没有给出答案：{error.message}"),
+        0,
+        cause=Text("The model does not load or run; see structure.", "模型无法加载或运行，见“结构”检查。"),
+        fix=Text("Repair the model first.", "请先修复模型。"),
+    )
 
 
 def foreign_operators(trial: Trial) -> list[Threat]:
