@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -266,3 +268,37 @@ def test_scores_that_are_no_numbers_stay_visible() -> None:
 def test_a_side_of_sixteen_thousand_is_the_limit() -> None:
     with pytest.raises(ContractViolation, match="a side is 1 to 16384"):
         apply("resize_long", np.zeros((1, 2, 1), np.uint8), size=20_000)
+
+
+anything = (
+    arrays(
+        st.sampled_from([np.uint8, np.int64, np.float32, np.float64, np.float16, np.bool_, np.uint16]),
+        array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5),
+    )
+    | st.none()
+    | st.text(max_size=20)
+    | st.binary(max_size=20)
+    | st.floats()
+    | st.lists(st.text(max_size=3) | st.floats() | st.integers(), max_size=4)
+    | st.dictionaries(st.text(max_size=3), st.integers(), max_size=2)
+    | st.tuples(
+        arrays(np.float32, array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=5)),
+        arrays(np.float32, array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=5)),
+    )
+)
+GOLDEN = Path(__file__).parents[1] / "golden" / "steps"
+OPTIONS = {
+    path.stem: [case["options"] for case in json.loads(path.read_text("utf-8"))]
+    for path in GOLDEN.glob("*.json")
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+@given(value=anything, data=st.data())
+def test_whatever_a_step_is_given_it_answers_or_refuses(name: str, value: Any, data: Any) -> None:
+    """M07: no value may bring anything but an answer or a sentence; nothing warns either."""
+    context = Context(labels=("a", "b"), vocabulary=("[PAD]", "[UNK]", "[CLS]", "[SEP]", "a"))
+    if data.draw(st.booleans()):
+        context.notes.update(source_size=(7, 5), scale=(0.5, 0.5), offset=(1.0, 0.0), length=3)
+    with contextlib.suppress(ContractViolation):
+        STEPS[name].apply(value, context, **data.draw(st.sampled_from(OPTIONS[name])))

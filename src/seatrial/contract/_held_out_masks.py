@@ -43,12 +43,13 @@ def mask_of(label: Any, folder: Path, contract: Contract, key: str) -> Array | N
     mask = np.asarray(label)
     if mask.ndim != 2 or mask.dtype.kind not in "biu" or not mask.size:
         raise ContractViolation(
-            f"sample '{key}': a mask holds one class index a pixel, not {mask.dtype} {mask.shape}"
+            f"sample '{key}': a mask holds one class index a pixel, not {mask.dtype} with shape {mask.shape}"
         )
     indices = mask.astype(np.int64)
     strange = indices[(indices < 0) | ((indices >= len(contract.labels)) & (indices != IGNORED))]
     if contract.labels and strange.size:
+        count = len(contract.labels)
         raise ContractViolation(
-            f"sample '{key}': its mask holds class {strange[0]}, and the contract has {len(contract.labels)} labels"
+            f"sample '{key}': its mask holds class {strange[0]}, and the contract has {count} labels"
         )
     return indices

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from seatrial.contract.sample import Array
 from seatrial.errors import ContractViolation
@@ -43,6 +44,19 @@ def as_image(value: Any) -> Array:
     if 0 in image.shape:
         raise ContractViolation(f"takes an image with pixels, not one of shape {list(image.shape)}")
     return image
+
+
+def to_float(array: Array, target: DTypeLike) -> Array:
+    """The array in a floating type.
+
+    Raises:
+        ContractViolation: A finite number would become infinity.
+    """
+    with np.errstate(over="ignore"):
+        result = array.astype(target)
+    if result.size and np.isinf(result).sum() != np.isinf(array.astype(np.float64)).sum():
+        raise ContractViolation(f"holds numbers too large for {result.dtype}")
+    return result
 
 
 def axis_of(array: Array, axis: int) -> int:

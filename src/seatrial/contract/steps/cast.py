@@ -9,7 +9,7 @@ import numpy as np
 from seatrial.contract.pipeline import Context
 from seatrial.contract.sample import Array
 from seatrial.contract.steps._step import FunctionStep
-from seatrial.contract.steps._values import as_array
+from seatrial.contract.steps._values import as_array, to_float
 from seatrial.errors import ContractViolation
 
 Name = Literal[
@@ -25,9 +25,10 @@ def _cast(value: Any, _context: Context, /, *, dtype: Name) -> Array:
         bounds = np.iinfo(target)
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ContractViolation(f"cannot turn NaN or infinity into {dtype}")
-        if array.min() < bounds.min or array.max() > bounds.max:
-            raise ContractViolation(f"{array.min()} to {array.max()} does not fit into {dtype}")
-    return array.astype(target)
+        smallest, largest = array.min().item(), array.max().item()
+        if smallest < bounds.min or largest > bounds.max:
+            raise ContractViolation(f"{smallest} to {largest} does not fit into {dtype}")
+    return to_float(array, target) if target.kind == "f" else array.astype(target)
 
 
 STEP = FunctionStep("cast", "both", "changes the number type", _cast)

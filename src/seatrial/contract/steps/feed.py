@@ -10,6 +10,7 @@ import numpy as np
 from seatrial.contract.pipeline import Context
 from seatrial.contract.sample import Array
 from seatrial.contract.steps._step import FunctionStep
+from seatrial.contract.steps._values import describe, to_float
 from seatrial.errors import ContractViolation
 
 
@@ -36,9 +37,14 @@ def _found(value: Any, context: Context, source: str) -> Array:
         raise ContractViolation(
             f"there is no note '{source}'", hint="there are: value, " + ", ".join(sorted(context.notes))
         )
-    array = np.asarray(found)
+    try:
+        array = np.asarray(found)
+    except ValueError as error:
+        raise ContractViolation(f"'{source}' is a ragged list, not an array") from error
+    if array.dtype.kind not in "biufU":
+        raise ContractViolation(f"'{source}' is {describe(found)}, not numbers or text")
     if not isinstance(found, np.ndarray | np.generic) and array.dtype.kind in "if":
-        array = array.astype(np.int64 if array.dtype.kind == "i" else np.float32)
+        array = array.astype(np.int64) if array.dtype.kind == "i" else to_float(array, np.float32)
     return array
 
 

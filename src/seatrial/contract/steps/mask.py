@@ -21,11 +21,11 @@ def _mask(value: Any, context: Context, /) -> dict[str, Any]:
     class appears that the model did not give.
     """
     array = as_array(value)
-    if array.ndim == 3:
+    if array.ndim == 3 and array.size:
         array = array[0] if array.shape[0] == 1 else array.argmax(axis=0)
     if array.ndim != 2 or 0 in array.shape:
         raise ContractViolation(f"takes scores by class, height and width, not shape {list(array.shape)}")
-    if array.min() < 0 or array.max() > 65535 or not np.array_equal(array, np.floor(array)):
+    if float(array.min()) < 0 or float(array.max()) > 65535 or not np.array_equal(array, np.floor(array)):
         raise ContractViolation("takes class indices from 0 to 65535")
     height, width = _geometry.source_size(context)
     (scale_y, scale_x), (top, left) = _geometry.scale(context), _geometry.offset(context)

@@ -9,7 +9,7 @@ import numpy as np
 from seatrial.contract.pipeline import Context
 from seatrial.contract.sample import Array
 from seatrial.contract.steps._step import FunctionStep
-from seatrial.contract.steps._values import as_array
+from seatrial.contract.steps._values import as_array, to_float
 from seatrial.errors import ContractViolation
 
 
@@ -40,14 +40,15 @@ def _rows(value: Any) -> Array:
         rows = as_array(value, rank=2, what="rows of (class, score, x0, y0, x1, y1)")
         if rows.shape[1] != 6:
             raise ContractViolation(f"takes rows of 6 numbers, not {rows.shape[1]}")
-        return rows.astype(np.float32)
+        return to_float(rows, np.float32)
     boxes, scores = (as_array(each, rank=2, what="boxes and scores") for each in value)
     if boxes.shape[1] != 4 or scores.shape[1] != len(boxes):
         raise ContractViolation(
             f"takes boxes [n, 4] and scores [classes, n], not {list(boxes.shape)} and {list(scores.shape)}"
         )
     kinds = np.repeat(np.arange(len(scores)), len(boxes))
-    return np.column_stack([kinds, scores.reshape(-1), np.tile(boxes, (len(scores), 1))]).astype(np.float32)
+    rows = np.column_stack([kinds, scores.reshape(-1), np.tile(boxes, (len(scores), 1))])
+    return to_float(rows, np.float32)
 
 
 def _survivors(rows: Array, iou: float, candidates: int) -> Array:

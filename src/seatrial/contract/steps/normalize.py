@@ -9,7 +9,7 @@ import numpy as np
 from seatrial.contract.pipeline import Context
 from seatrial.contract.sample import Array
 from seatrial.contract.steps._step import FunctionStep
-from seatrial.contract.steps._values import as_array
+from seatrial.contract.steps._values import as_array, to_float
 from seatrial.errors import ContractViolation
 
 
@@ -35,10 +35,9 @@ def _normalize(
             )
     shape = (1, 1, -1) if order == "HWC" else (-1, 1, 1)
     # float32 throughout: Paddle's own operators compute there, and golden vectors hold the last bit.
-    scaled = image.astype(np.float32) * np.float32(scale)
-    result: Array = (scaled - np.array(mean, np.float32).reshape(shape)) / np.array(std, np.float32).reshape(
-        shape
-    )
+    middle, spread = (np.array(each, np.float32).reshape(shape) for each in (mean, std))
+    with np.errstate(over="ignore"):  # what becomes infinite is refused at the model's input
+        result: Array = (to_float(image, np.float32) * np.float32(scale) - middle) / spread
     return result
 
 
