@@ -156,7 +156,7 @@ def _beside(
     trial: Trial, ground: Ground, baseline: Baseline
 ) -> tuple[tuple[Outcome, Divergence] | None, Text]:
     """Runs the accepted model on the same samples when its files are still there and unchanged."""
-    from seatrial.model.opening import open_model
+    from seatrial.model import open_model
 
     gone = Text(
         "The accepted model's files are gone, so the operator cannot be named.",
