@@ -215,7 +215,7 @@ class TestMasks:
     def test_what_is_no_mask(self, tmp_path: Path) -> None:
         with pytest.raises(ContractViolation, match="holds class 2, and the contract has 2 labels"):
             self.read(tmp_path, [[0, 2]])
-        with pytest.raises(ContractViolation, match="is in mode RGB"):
+        with pytest.raises(ContractViolation, match="has mode RGB"):
             self.read(tmp_path, [[0, 1]], "RGB")
         (tmp_path / "labels.txt").write_text("a.png gone.png\n")
         with pytest.raises(NotFound, match=r"no image 'gone\.png'"):
