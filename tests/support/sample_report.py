@@ -71,7 +71,8 @@ def sample_report() -> Report:
         reason=Text(
             "consistency FAIL: a batch of 64 and 64 single requests differ by 0.385 in the same runtime; "
             "at most 1e-5 is allowed (and 1 more: deployment)",
-            "consistency FAIL：同一运行时中，64 个样本一批与逐个推理相差 0.385，最多允许 1e-5（另有 1 项：deployment）",
+            "consistency FAIL：同一运行时中，64 个样本一批与逐个推理相差 0.385，"
+            "最多允许 1e-5（另有 1 项：deployment）",
         ),
         tier="full",
         profile="cpu-server",
@@ -215,7 +216,8 @@ def _weights() -> CheckResult:
                 limit=Limit(0, "check default", "tensors"),
                 cause=Text("a bias that never got a gradient, or was frozen", "偏置从未得到梯度，或被冻结"),
                 fix=Text(
-                    "look at the layer in training; when it is meant, say so in the contract: weights.constant: 1",
+                    "look at the layer in training; when it is meant"
+                    ", say so in the contract: weights.constant: 1",
                     "检查训练时的该层；若属有意，在契约中写明 weights.constant: 1",
                 ),
                 where="batch_norm2d_1.b_0",
@@ -381,7 +383,8 @@ def _consistency() -> CheckResult:
                 "consistency.batch-invariance",
                 Verdict.FAIL,
                 Text(
-                    "a batch of 64 and 64 single requests differ by 0.385 in the same runtime; at most 1e-5 is allowed",
+                    "a batch of 64 and 64 single requests differ by 0."
+                    "385 in the same runtime; at most 1e-5 is allowed",
                     "同一运行时中，64 个样本一批与逐个推理相差 0.385，最多允许 1e-5",
                 ),
                 64,
@@ -588,7 +591,8 @@ def _security() -> CheckResult:
                 "security.membership-inference",
                 Verdict.PASS,
                 Text(
-                    "an attacker tells members apart with AUC 0.512; the same attack finds a known leak with 0.634",
+                    "an attacker tells members apart with AUC 0.512;"
+                    " the same attack finds a known leak with 0.634",
                     "攻击者区分训练成员的 AUC 为 0.512；同一攻击对已知泄漏模型为 0.634",
                 ),
                 1200,

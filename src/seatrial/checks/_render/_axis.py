@@ -59,13 +59,13 @@ def numeric(values: list[float], *, log: bool, zero: bool = False, most: int = 6
     step = _round_step((high - low) / max(most - 1, 1))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = tuple((place * step, _label(place * step, step)) for place in range(first, last + 1))
-    return Axis(first * step, last * step, False, ticks)
+    return Axis(first * step, last * step, log=False, ticks=ticks)
 
 
 def categories(names: list[str]) -> Axis:
     """An axis with one place for each name, in order."""
     ticks = tuple((float(place), clipped(one_line(name), 22)) for place, name in enumerate(names))
-    return Axis(-0.5, max(len(names), 1) - 0.5, False, ticks)
+    return Axis(-0.5, max(len(names), 1) - 0.5, log=False, ticks=ticks)
 
 
 def _logarithmic(values: list[float], *, zero: bool, most: int) -> Axis:
@@ -81,7 +81,7 @@ def _logarithmic(values: list[float], *, zero: bool, most: int) -> Axis:
         ticks += [
             (by * 10.0**place, _label(by * 10.0**place, 0)) for place in range(first, last) for by in (2, 5)
         ]
-    return Axis(10.0**first, 10.0**last, True, tuple(sorted(ticks)))
+    return Axis(10.0**first, 10.0**last, log=True, ticks=tuple(sorted(ticks)))
 
 
 def _round_step(rough: float) -> float:

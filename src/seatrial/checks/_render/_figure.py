@@ -106,7 +106,7 @@ class Comparison:
 
     def asked(self) -> str:
         """What is asked of the figure: `≤ 50 ms`."""
-        return f"{self.sign} {self.limit}".strip()
+        return f"{self.sign}\u00a0{self.limit}".strip()
 
     def stands(self, words: Words) -> str:
         """The figure against its limit as it is: `12 ms ≤ 50 ms`, `80 ms > 50 ms`."""
@@ -121,13 +121,12 @@ class Comparison:
         """How far the limit is, in words; empty when the numbers do not tell."""
         if self.gap is not None:
             side = words("above" if self.gap >= 0 else "below")
-            return f"{with_unit(abs(self.gap), self.unit)} {side}"
+            return side.format(with_unit(abs(self.gap), self.unit))
         if self.share is None:
             return ""
-        if self.share >= 10:
-            return words("times_limit").format(f"{self.share:,.0f}")
         if self.share > 1:
-            return words("times_limit").format(f"{self.share:.2f}")
+            times = number(round(self.share)) if self.share >= 10 else f"{self.share:.2f}"
+            return words("times_limit").format(times)
         percent = 100 * self.share
         return words("share_of_limit").format("<0.1" if 0 < percent < 0.1 else f"{percent:.3g}")
 

@@ -39,6 +39,11 @@ def rows(report: Report) -> list[Row]:
     return [_row(each) for each in by_urgency]
 
 
+def urgent_first(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, worst first; those alike stay in their order."""
+    return sorted(findings, key=lambda each: WORST_FIRST.index(each.verdict))
+
+
 def counts(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, int]]:
     """How many there are of each verdict that occurs, worst first."""
     return [(each, verdicts.count(each)) for each in WORST_FIRST if each in verdicts]

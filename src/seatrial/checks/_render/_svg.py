@@ -241,14 +241,12 @@ def _bars(plot: _Plot, series: Series, place: int, many: int, names: list[str]) 
         shift = (place - (many - 1) / 2) * thick
         if plot.sideways:
             begin, end = sorted((plot.x(ground), plot.x(y)))
-            parts.append(
-                f"M{_n(begin)} {_n(plot.y(-at) + shift - thick / 2)}h{_n(end - begin)}v{_n(thick - 1)}H{_n(begin)}z"
-            )
+            edge = plot.y(-at) + shift - thick / 2
+            parts.append(f"M{_n(begin)} {_n(edge)}h{_n(end - begin)}v{_n(thick - 1)}H{_n(begin)}z")
         else:
             high, low = sorted((plot.y(ground), plot.y(y)))
-            parts.append(
-                f"M{_n(plot.x(at) + shift - thick / 2)} {_n(high)}h{_n(thick - 1)}V{_n(low)}h{_n(1 - thick)}z"
-            )
+            edge = plot.x(at) + shift - thick / 2
+            parts.append(f"M{_n(edge)} {_n(high)}h{_n(thick - 1)}V{_n(low)}h{_n(1 - thick)}z")
     return Markup('<path class="s{} bar" d="{}"/>').format(place % COLORS, "".join(parts))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,7 +16,7 @@ import jinja2
 from seatrial.checks._finding import WORST_FIRST, Chart, Finding, Picture, Table, Verdict
 from seatrial.checks._render import _figure
 from seatrial.checks._render._escape import clipped, one_line, visible
-from seatrial.checks._render._rows import counts, failures, rows
+from seatrial.checks._render._rows import counts, rows, urgent_first
 from seatrial.checks._render._svg import description, not_drawn, svg, swatch
 from seatrial.checks._render._words import Words
 from seatrial.checks._render.markdown import baseline_line
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from seatrial.checks._report import CheckResult, Report
 
 LIMIT = 1_000_000
+# A browser breaks a line after a hyphen; `1e-5` is one number.
+_EXPONENT = re.compile(r"(?<=\de)-(?=\d)")
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -75,7 +78,6 @@ def _page(report: Report, words: Words, budget: _Budget) -> str:
         css=css,
         style_hash=hashed,
         baseline=baseline_line(report, words),
-        urgent=len(failures(report)),
         environment=_flat(report.environment),
         figure=_figure,
     )
@@ -92,7 +94,7 @@ class _View:
 
     def say(self, text: Any) -> str:
         """A sentence of a check, safe to show."""
-        return clipped(visible(self._words.text(text)), self._budget.letters)
+        return _EXPONENT.sub("\u2011", clipped(visible(self._words.text(text)), self._budget.letters))
 
     def show(self, text: Any) -> str:
         """Any other text, safe to show."""
@@ -104,7 +106,7 @@ class _View:
 
     def findings(self, result: CheckResult) -> tuple[list[Finding], list[Finding], int]:
         """Those to show in full, those that passed and show in a table, and how many are left out."""
-        kept = list(result.findings[: self._budget.findings])
+        kept = urgent_first(result.findings)[: self._budget.findings]
         plain = [each for each in kept if each.verdict is Verdict.PASS and not each.evidence]
         return [each for each in kept if each not in plain], plain, len(result.findings) - len(kept)
 

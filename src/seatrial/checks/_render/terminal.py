@@ -152,7 +152,8 @@ def _verdict(report: Report, page: _Page) -> list[str]:
         for verdict, count in counts([each.verdict for each in report.results])
     )
     yes = report.verdict is Verdict.PASS
-    said = f"{_SIGN[report.verdict]} {words.verdict(report.verdict)}{words('colon')}{words('gate_yes' if yes else 'gate_no')}"
+    gate = words("gate_yes" if yes else "gate_no")
+    said = f"{_SIGN[report.verdict]} {words.verdict(report.verdict)}{words('colon')}{gate}"
     lines = [
         page.paint(cut(f"{tally}  ({seconds(report.seconds)})", page.width), "2"),
         page.paint(cut(said, page.width), _COLOR[report.verdict]),
