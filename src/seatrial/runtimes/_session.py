@@ -118,7 +118,7 @@ class Session(Protocol):
         ...
 
     def gradients(self, feeds: Mapping[str, Array], *, of: str, output: int, index: Sequence[int]) -> Array:
-        """D output[output][n, index[n]] / d feeds[of], for every row n; same shape as the feed.
+        """The gradient of output[output][n, index[n]] by feeds[of], for every row n; same shape as the feed.
 
         Raises:
             UsageError: This runtime or this graph gives no gradients.
