@@ -9,6 +9,7 @@ from seatrial.model.artifact import Artifact, ModelFile, Parameter, Problem
 from seatrial.model.formats._digest import digest_of
 from seatrial.model.formats._format import Garbled
 from seatrial.model.formats._graph import Graph, count, problem
+from seatrial.model.formats._uses import refine
 
 
 def assemble(
@@ -20,19 +21,21 @@ def assemble(
     parameters: Sequence[Parameter],
     problems: Sequence[Problem],
 ) -> Artifact:
-    """The artifact; its digest is computed here, in one pass over the files."""
+    """The artifact; ranges, layouts and the digest (one pass over the files) are computed here."""
+    shapes = {each.name: each.shape for each in parameters}
+    inputs, notes = refine(graph.inputs, graph.operators, shapes)
     return Artifact(
         path=path,
         format=format_name,
         files=tuple(files),
         digest=digest_of(files, path.parent),
         version=graph.version,
-        inputs=graph.inputs,
+        inputs=inputs,
         outputs=graph.outputs,
         parameters=tuple(parameters),
         operators=count(graph.operators),
         problems=tuple(problems),
-        metadata=dict(graph.metadata),
+        metadata={**graph.metadata, **notes},
     )
 
 

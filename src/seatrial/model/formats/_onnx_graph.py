@@ -73,20 +73,25 @@ def parse(data: memoryview) -> Model:
     return model
 
 
+def opset(model: Model) -> int:
+    """The version of the standard operators; 0 when the model imports none."""
+    return max(model.opsets.get(domain, 0) for domain in STANDARD_DOMAINS)
+
+
 def versions(model: Model) -> tuple[str, list[Problem]]:
     """The version for people, and what is newer than anything known."""
     problems = []
-    opset = max((model.opsets.get(domain, 0) for domain in STANDARD_DOMAINS), default=0)
+    newest = opset(model)
     hint = "update seatrial and the runtime, or export again for an opset that the runtime knows"
-    for what, have, newest in (("opset", opset, NEWEST_OPSET), ("ir_version", model.ir_version, NEWEST_IR)):
-        if have > newest:
-            message = f"{what} {have}; the newest one known is {newest}"
+    for what, have, limit in (("opset", newest, NEWEST_OPSET), ("ir_version", model.ir_version, NEWEST_IR)):
+        if have > limit:
+            message = f"{what} {have}; the newest one known is {limit}"
             problems.append(problem("version-from-the-future", message, what, hint))
-    for what, have in (("opset", opset), ("ir_version", model.ir_version)):
+    for what, have in (("opset", newest), ("ir_version", model.ir_version)):
         if have < 1 and (what != "opset" or not model.opsets):
             message = f"the file names no {what}"
             problems.append(problem("version-unknown", message, what, "export the model again"))
-    return f"opset {opset}, ir {model.ir_version}", problems
+    return f"opset {newest}, ir {model.ir_version}", problems
 
 
 def _note(model: Model, key: str, value: str) -> None:

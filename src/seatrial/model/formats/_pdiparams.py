@@ -101,7 +101,7 @@ def _tensor(file: BinaryIO, start: int, size: int, index: int) -> Stored:
         )
     if levels > MAX_LOD_LEVELS:
         raise Garbled(
-            f"tensor {index}: lod level {levels}, expected 0 (Paddle would allocate memory until it is killed)",
+            f"tensor {index}: lod level {levels}, expected 0 (Paddle allocates until it is killed)",
             code="lod-level-absurd",
             hint=_COPY_AGAIN,
         )
@@ -139,7 +139,7 @@ def _take(file: BinaryIO, count: int, size: int, index: int) -> bytes:
 
 
 def description(data: memoryview, what: str) -> tuple[str, tuple[int, ...]]:
-    """dtype and shape of a `TensorDesc` whose dimensions must be closed."""
+    """Type and shape of a `TensorDesc` whose dimensions must be closed."""
     try:
         code, dims = tensor_desc(data)
     except Garbled as error:

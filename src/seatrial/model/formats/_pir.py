@@ -14,6 +14,7 @@ from seatrial.contract.tensor import TensorSpec
 from seatrial.model.artifact import Operator, Problem
 from seatrial.model.formats import _probe as probe
 from seatrial.model.formats._format import Garbled
+from seatrial.model.formats._known import unknown
 from seatrial.model.formats._graph import MAX_NESTING, MAX_OPERATORS, Declared, Graph, problem
 
 # PIR versions: 3.0.0 writes 1, 3.2.2 writes 3, 3.3.1 writes 4. Paddle accepts any number without a word.
@@ -46,8 +47,19 @@ def parse(data: bytes) -> Graph:
         outputs=tuple(spec for _, spec in sorted(reader.outputs, key=lambda pair: pair[0])),
         declared=tuple(reader.declared),
         operators=tuple(reader.operators),
-        problems=tuple(problems),
+        problems=(*problems, *unknown(_judged(reader.operators), "paddle-pir")),
+        metadata=_custom(reader.operators),
     )
+
+
+def _judged(operators: list[Operator]) -> Iterator[str]:
+    """Types that must be in the registry; a custom operator's library is not at hand, it is a note."""
+    return (each.type for each in operators if not each.type.startswith("custom_op."))
+
+
+def _custom(operators: list[Operator]) -> dict[str, str]:
+    custom = sorted({each.type.partition(".")[2] for each in operators if each.type.startswith("custom_op.")})
+    return {"custom operators": f"{', '.join(custom)}: their library must be loaded first"} if custom else {}
 
 
 def _version(root: dict[str, Any]) -> tuple[str, list[Problem]]:
@@ -77,8 +89,8 @@ def _version(root: dict[str, Any]) -> tuple[str, list[Problem]]:
         problems.append(
             problem(
                 "version-from-the-future",
-                f"PIR version {str(version)[:40]}; the newest one known is {NEWEST_VERSION}, and Paddle would load it "
-                "without a word",
+                f"PIR version {str(version)[:40]}; the newest one known is {NEWEST_VERSION}, "
+                "and Paddle would load it without a word",
                 "base_code",
                 "update seatrial and the runtime, or export again with the Paddle that will run the model",
             )
@@ -172,7 +184,7 @@ class _Reader:
 
 
 def _type(output: Any, what: str) -> tuple[str, tuple[int, ...]]:
-    """dtype and shape of an output; other types than tensors have no shape."""
+    """Type and shape of an output; other types than tensors have no shape."""
     described = probe.member(output, "TT", what)
     data = probe.sequence(probe.member(described, "D", f"the type of {what}"), f"the type of {what}")
     kind = probe.text(probe.member(probe.item(data, 0, f"the type of {what}"), "#", "a dtype"), "a dtype")

@@ -16,6 +16,7 @@ from seatrial.model.artifact import Operator, Problem
 from seatrial.model.formats import _protobuf as protobuf
 from seatrial.model.formats._format import Garbled
 from seatrial.model.formats._graph import MAX_OPERATORS, Declared, Graph, problem
+from seatrial.model.formats._known import unknown
 from seatrial.model.formats._pdiparams import DTYPES, tensor_desc
 
 # The version is the framework's: 2006002 is 2.6.2. Written by Paddle up to 3.3.
@@ -73,7 +74,7 @@ def parse(data: memoryview) -> Graph:
         outputs=tuple(_spec(name, variables) for _, name in sorted(outputs)),
         declared=tuple(Declared(each.name, each.dtype, each.shape) for each in declared),
         operators=tuple(operators),
-        problems=tuple(problems),
+        problems=(*problems, *unknown((each.type for each in operators), "paddle-program")),
     )
 
 
@@ -215,7 +216,7 @@ def _attribute(data: memoryview) -> tuple[str, Any]:
 
 
 def _operator(op: _Op, index: int, block: int) -> Operator:
-    """Inputs and outputs in the order of the file; the slots are kept as attributes `in.<slot>`, `out.<slot>`."""
+    """Inputs and outputs in the order of the file; slots become attributes `in.<slot>`, `out.<slot>`."""
     slots = {f"in.{slot}": tuple(names) for slot, names in op.inputs.items()}
     slots |= {f"out.{slot}": tuple(names) for slot, names in op.outputs.items()}
     return Operator(

@@ -38,10 +38,11 @@ def parse_xml(data: bytes) -> ET.Element:
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
+    parser.CharacterDataHandler = builder.data
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     try:
-        parser.Parse(data, True)
+        parser.Parse(data, 1)
     except expat.ExpatError as error:
         cut = (
             expat.errors.messages.get(error.code)

@@ -11,6 +11,7 @@ from seatrial.model.formats._assemble import assemble, broken
 from seatrial.model.formats._bytes import head, mapped, size_of
 from seatrial.model.formats._format import Format, Garbled
 from seatrial.model.formats._graph import Graph
+from seatrial.model.formats._known import unknown
 from seatrial.model.formats._onnx_parameters import place
 
 # Wire types of ModelProto's fields.
@@ -52,6 +53,8 @@ def read(path: Path) -> Artifact:
     except Garbled as error:
         return broken(path, error, format_name="onnx", files=[graph_file])
     version, problems = _onnx_graph.versions(model)
+    standard = (each.type for each in model.operators if _is_standard(each.type, model.functions))
+    problems += unknown(standard, "onnx", version=_onnx_graph.opset(model))
     weights = {each.name for each in placed.parameters} | set(placed.elsewhere)
     graph = Graph(
         version=version,
@@ -69,6 +72,11 @@ def read(path: Path) -> Artifact:
         parameters=placed.parameters,
         problems=[*problems, *placed.problems],
     )
+
+
+def _is_standard(kind: str, functions: set[str]) -> bool:
+    """Whether an operator must be in the registry: neither a model's own function nor of a foreign domain."""
+    return kind not in functions and "." not in kind
 
 
 def _domains(model: _onnx_graph.Model) -> dict[str, str]:
