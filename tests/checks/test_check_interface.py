@@ -337,11 +337,8 @@ def test_an_engine_that_tires_is_asked_again_in_a_fresh_process(tmp_path):
 
 
 def test_changed_inputs_that_cannot_run_are_not_taken_for_wrong_answers(tmp_path):
-    seen = []
-
     def run(feeds):
-        seen.append(feeds["image"].max())
-        if feeds["image"].max() > 1 or feeds["image"].shape[0] == 16:
+        if len(feeds["image"]) == 10:  # the first of the changed samples
             raise EngineFailure("no", kind="signal", signal_name="SIGSEGV")
         return TOY.run(feeds)
 

@@ -216,6 +216,7 @@ def judge_magnitude(facts: Sequence[TensorFacts], precision: str) -> Finding:
             surely = surely or sure
             rows.append((each.name, each.largest, round(isolation, 1), round(scale, 2)))
     rows.sort(key=lambda row: -abs(float(str(row[1]))))
+    counted = [each for each in floats if each.count > 8 and each.largest > 4]
     more, more_zh = others(len(rows))
     return Finding(
         "weights.magnitude",
@@ -229,9 +230,10 @@ def judge_magnitude(facts: Sequence[TensorFacts], precision: str) -> Finding:
             else f"{len(floats)} 个张量的数值大小均在合理范围",
         ),
         len(floats),
-        measured=max((each.largest for each in floats), default=0.0),
+        measured=round(max((each.largest / each.second for each in counted if each.second), default=1.0), 2),
         limit=Limit(
-            HUGE, f"check default; alone in its tensor by {ISOLATED_SURELY:g}, or {PEERS:g} times its peers"
+            ISOLATED_PERHAPS,
+            f"check default: times the next value of its tensor; {PEERS:g} times its peers, {HUGE:g} in all",
         ),
         evidence=table(rows, "tensor", "largest", "times the next", "times its peers"),
         cause=Text(

@@ -15,7 +15,6 @@ from seatrial.checks._interface_findings import (
     judge_failures,
     judge_golden,
     judge_permutation,
-    judge_preferences,
     judge_unseen,
 )
 from seatrial.checks._interface_probes import (
@@ -33,8 +32,9 @@ from seatrial.checks._interface_specs import (
     judge_names,
     judge_specs,
 )
-from seatrial.checks._metamorphic import best_permutation, changes, prefer
-from seatrial.checks._probing import CLASSIFICATION, ask, class_index, infer, spread
+from seatrial.checks._metamorphic import best_permutation
+from seatrial.checks._preprocessing_fit import SCORED, answer_index, preprocessing_fit
+from seatrial.checks._probing import CLASSIFICATION, ask, class_index, spread
 from seatrial.checks._trial import Check, Trial
 from seatrial.contract.labels import fingerprint
 from seatrial.errors import SeatrialError
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
     from seatrial.contract import Contract
 
-SCORED = (*CLASSIFICATION, "text-recognition")
 _GOLDEN = 8
 
 
@@ -71,7 +70,7 @@ def run(trial: Trial) -> list[Finding]:
     findings += probes(trial, found)
     trial.progress("interface: metamorphic probes")
     findings += permuted(trial, found)
-    findings += prepared_otherwise(trial)
+    findings += preprocessing_fit(trial)
     return findings
 
 
@@ -176,7 +175,7 @@ def permuted(trial: Trial, found: Predictions) -> list[Finding]:
     if trial.contract.task not in CLASSIFICATION:
         return []
     pairs = [
-        (class_index(trial.contract, found.samples[place].label), _index(found.answers[place]))
+        (class_index(trial.contract, found.samples[place].label), answer_index(found.answers[place]))
         for place in found.answered
     ]
     known = [(truth, answer) for truth, answer in pairs if truth is not None and answer is not None]
@@ -186,76 +185,6 @@ def permuted(trial: Trial, found: Predictions) -> list[Finding]:
     truth, answers = zip(*known, strict=True)
     limit = trial.limit("interface.permutation_gain", 0.02, reason="accuracy gained by renaming classes")
     return [judge_permutation(best_permutation(truth, answers, classes), limit, trial.contract.labels)]
-
-
-def _index(answer: Any) -> int | None:
-    index = answer.get("index") if isinstance(answer, dict) else None
-    return int(index) if index is not None else None
-
-
-def prepared_otherwise(trial: Trial) -> list[Finding]:
-    """Whether the model does better when the input is prepared in one of the ways people get wrong."""
-    contract = trial.contract
-    if contract.task not in SCORED or len(contract.inputs) != 1 or contract.inputs[0].dtype != "float32":
-        return []
-    large = (
-        int(np.prod([each if isinstance(each, int) else 64 for each in contract.inputs[0].shape])) > 40_000
-    )
-    found = predictions(
-        trial, samples=spread(trial.held_out.samples, 24 if large and not trial.full else 200)
-    )
-    usable = [place for place in found.answered if found.samples[place].label is not None]
-    feeds = [feed for place in usable if (feed := found.feeds[place]) is not None]
-    if len(usable) < 12 or len(feeds) != len(usable):
-        return []
-    name = contract.inputs[0].name
-    declared = [_right(contract, found.answers[place], found.samples[place].label) for place in usable]
-    if not (tried := changes(np.shape(feeds[0][name]), channels_last=contract.inputs[0].layout == "NHWC")):
-        return []
-    results, failed = [], []
-    for change in tried:
-        trial.progress(f"interface: {change.name}")
-        changed = [{name: np.ascontiguousarray(change.apply(each[name]), "float32")} for each in feeds]
-        try:
-            outputs = infer(trial, changed)
-        except SeatrialError as error:
-            failed.append((change.name, error.message))
-            continue
-        rows = zip(outputs, usable, strict=True)
-        right = [
-            _right(contract, _answer(contract, each, found.contexts[place]), found.samples[place].label)
-            for each, place in rows
-        ]
-        results.append(prefer(change, declared, right, tried=len(tried)))
-    limit = trial.limit(
-        "interface.preprocessing_gain", 0.02, reason="share right gained by another preprocessing"
-    )
-    if not results:
-        said = f": {failed[0][1][:160]}" if failed else ""
-        return [
-            judge_unseen(
-                "interface.preprocessing-fit",
-                Text(f"no changed input could be run{said}", f"没有一种改动后的输入能够运行{said}"),
-            )
-        ]
-    return [judge_preferences(results, limit)]
-
-
-def _answer(contract: Contract, outputs: Sequence[Any], context: Any) -> Any:
-    """The answer, or None when the postprocessing refuses it."""
-    try:
-        return contract.answer(outputs, 0, context)
-    except SeatrialError:
-        return None
-
-
-def _right(contract: Contract, answer: Any, label: Any) -> bool:
-    if not isinstance(answer, dict):
-        return False
-    if contract.task == "text-recognition":
-        return str(answer.get("text", "")) == str(label)
-    truth = class_index(contract, label)
-    return truth is not None and _index(answer) == truth
 
 
 # --- negative control and record -----------------------------------------------------------------------
