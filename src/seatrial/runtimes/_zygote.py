@@ -79,9 +79,10 @@ class _Zygote:
 
     def _fork(self, files: list[int]) -> None:
         *inner, status = files
+        own = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become_worker(inner, status)
+            self._become_worker(inner, status, own)
         for each in inner:
             os.close(each)
         pidfd = os.pidfd_open(pid)
@@ -91,7 +92,7 @@ class _Zygote:
         with contextlib.suppress(OSError):
             _wire.send(self._control, {"pid": pid}, descriptors=[pidfd])
 
-    def _become_worker(self, inner: list[int], status: int) -> None:
+    def _become_worker(self, inner: list[int], status: int, parent: int) -> None:
         line, feeds, results, stderr = inner
         code = 1
         try:
@@ -105,6 +106,8 @@ class _Zygote:
             sock = socket.socket(fileno=line)
             request, _ = _wire.receive(sock)
             _worker.confine(request["limits"])
+            if os.getppid() != parent:  # it died before it could take this child with it
+                os._exit(1)
             _worker.serve(self._engine, sock, _wire.Arena(feeds), _wire.Arena(results))
             code = 0
         except BaseException as error:  # noqa: BLE001 - the child must never run the zygote's loop
