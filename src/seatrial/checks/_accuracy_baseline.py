@@ -15,7 +15,6 @@ from seatrial.checks._statistics import PairedChange, Scores, holm, needed_for_m
 from seatrial.checks._trial import Baseline, Trial
 from seatrial.contract import HeldOut
 
-
 FEWEST = 30  # samples under which a change is not judged at all
 
 
