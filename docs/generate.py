@@ -15,7 +15,6 @@ from seatrial import errors, extensions
 from seatrial.checks import all_checks, load_profile, profile_names
 from seatrial.cli.list import ROOMS
 from seatrial.cli.main import COMMANDS, EXIT_CODES, seatrial
-from seatrial.contract.pipeline import REQUIRED
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 HEAD = "<!-- Written by docs/generate.py from the code; change the code, not this page. -->\n"
@@ -80,18 +79,6 @@ def profiles_page() -> str:
     return "\n".join(rows) + "\n"
 
 
-def steps_page() -> str:
-    """Every pipeline step with its options."""
-    rows = [HEAD, "# Pipeline steps\n", "| step | stage | does | options |", "|---|---|---|---|"]
-    for step in extensions.find(*ROOMS["steps"]).values():
-        options = ", ".join(
-            f"`{key}`" if value is REQUIRED else f"`{key}` = {value!r}" for key, value in step.options.items()
-        )
-        rows.append(f"| `{step.name}` | {step.stage} | {step.summary} | {options} |")
-    rows.append("\nAn option without a default must be given.")
-    return "\n".join(rows) + "\n"
-
-
 def extensions_page() -> str:
     """Formats, runtimes, converters and readers."""
     rows = [HEAD, "# Formats, runtimes, converters, readers\n"]
@@ -111,7 +98,6 @@ PAGES = {
     "cli.md": cli_page,
     "checks.md": checks_page,
     "profiles.md": profiles_page,
-    "steps.md": steps_page,
     "extensions.md": extensions_page,
     "errors.md": errors_page,
 }

@@ -59,7 +59,9 @@ def ppocr() -> int:
     shutil.copy(source / "ch_ppocr_rec" / "ppocr_keys_v1.txt", folder / "model" / "ppocr_keys_v1.txt")
     shutil.copy(ROOT / "examples" / "ppocr" / "rec.contract.yaml", folder / "model" / "contract.yaml")
     font = next(MODELS.rglob("NotoSansCJK*-Regular.otf"))
-    if run(sys.executable, "examples/ppocr/held_out.py", folder / "held_out", "--font", font, "--count", "100"):
+    if run(
+        sys.executable, "examples/ppocr/held_out.py", folder / "held_out", "--font", font, "--count", "100"
+    ):
         return 1
     run("seatrial", "inspect", folder / "model")
     return run("seatrial", "check", folder / "model", "--data", folder / "held_out", "-o", folder / "report")
@@ -73,7 +75,9 @@ def main() -> int:
     codes = {"digits": digits(), "PP-OCRv4 recognition": ppocr()}
     say(f"Done in {time.monotonic() - begin:.0f} s. Open the reports in a browser:")
     for name, folder in (("digits", "digits"), ("PP-OCRv4 recognition", "ppocr")):
-        answer = {0: "the gate says yes", 1: "the gate says NO"}.get(codes[name], f"failed with {codes[name]}")
+        answer = {0: "the gate says yes", 1: "the gate says NO"}.get(
+            codes[name], f"failed with {codes[name]}"
+        )
         print(f"  {name:<22} {answer:<18} {OUT / folder / 'report' / 'report.html'}")
     return max(codes.values())
 

@@ -57,7 +57,7 @@ def _roc(view: classes.ClassView) -> Chart:
     false, true = classes.roc(view)
     return Chart(
         Text("ROC, all classes one against the rest", "ROC 曲线（各类一对多，微平均）"),
-        "step",
+        "line",
         "false positive rate",
         "true positive rate",
         (Series("model", tuple(false), tuple(true)), Series("chance", (0.0, 1.0), (0.0, 1.0))),

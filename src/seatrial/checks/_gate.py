@@ -154,7 +154,7 @@ def judge(results: Sequence[CheckResult], profile: Profile, *, partial: bool = F
     if (missing and not partial) or not results:
         names = ", ".join(missing) or "every check"
         return Verdict.FAIL, Text(
-            f"required but not run: {names}; what did not run cannot be trusted.",
+            f"Required but not run: {names}; what did not run cannot be trusted.",
             f"以下必检项没有真正运行：{names}；没有运行就不能算通过。",
         )
     warned = [each.name for each in results if each.verdict is Verdict.WARN]
@@ -165,7 +165,7 @@ def judge(results: Sequence[CheckResult], profile: Profile, *, partial: bool = F
             f"{count} checks ran and none failed; read the warnings of {names}.",
             f"共运行 {count} 项检查，没有失败项；请查看 {names} 的警告。",
         )
-    return Verdict.PASS, Text(f"all {count} checks ran and passed.", f"{count} 项检查全部运行并通过。")
+    return Verdict.PASS, Text(f"All {count} checks ran and passed.", f"{count} 项检查全部运行并通过。")
 
 
 def _because(results: Sequence[CheckResult]) -> Text:
