@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import models
 
 from seatrial.errors import SeatrialError
 from seatrial.model import open_model, operators
 from seatrial.model.weights import iter_weights
+from support import models
 
 
 def torchscript() -> bytes:

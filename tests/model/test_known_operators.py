@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from support import registries
 
 from seatrial.model import formats
 from seatrial.model.formats import _known
+from support import registries
 
 FOLDER = Path(formats.__file__).parent / "_known"
 

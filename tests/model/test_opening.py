@@ -6,10 +6,10 @@ import zipfile
 
 import numpy as np
 import pytest
-from support import models
 
 from seatrial.errors import NotFound, SeatrialError, UnsupportedModel, UsageError
 from seatrial.model import open_model
+from support import models
 
 
 @pytest.mark.parametrize("named", ["inference.json", "inference.pdiparams", "inference", ""])

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from support import models
 from test_fuzz_readers import torchscript
 
 from seatrial.model import open_model, operators
+from support import models
 
 TABLE = np.ones((50, 4), np.float32)
 

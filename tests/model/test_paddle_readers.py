@@ -1,12 +1,12 @@
-"""Paddle models: good ones are read to the last byte, and every damage of facts 2.4 and F01-F06, F13 is named."""
+"""Paddle models: good ones are read to the last byte, every damage is named (F01-F06, F13)."""
 
 import json
 
 import numpy as np
 import pytest
-from support import models
 
 from seatrial.model import open_model, operators
+from support import models
 
 
 def codes(artifact):

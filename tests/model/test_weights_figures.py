@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from support import models
 
 from seatrial.errors import ModelError
 from seatrial.model import Parameter, open_model, weights
+from support import models
 
 
 def kept(tmp_path, array, dtype=None):

@@ -10,13 +10,34 @@ from importlib.util import find_spec
 from pathlib import Path
 
 # Registered under names that the binary puts together at run time.
-_PIR_MORE = (
-    "assert data feed fetch has_elements if increment_ pylayer select_input shadow_output while".split()
-)
-_PIR_DIALECTS = (
-    "builtin.combine builtin.constant builtin.shadow_output builtin.set_parameter builtin.slice builtin.split "
-    "cf.condition cf.stack_create cf.tuple_pop cf.tuple_push cf.yield pd_dist.reshard pd_dist.shard_tensor"
-).split()
+_PIR_MORE = [
+    "assert",
+    "data",
+    "feed",
+    "fetch",
+    "has_elements",
+    "if",
+    "increment_",
+    "pylayer",
+    "select_input",
+    "shadow_output",
+    "while",
+]
+_PIR_DIALECTS = [
+    "builtin.combine",
+    "builtin.constant",
+    "builtin.shadow_output",
+    "builtin.set_parameter",
+    "builtin.slice",
+    "builtin.split",
+    "cf.condition",
+    "cf.stack_create",
+    "cf.tuple_pop",
+    "cf.tuple_push",
+    "cf.yield",
+    "pd_dist.reshard",
+    "pd_dist.shard_tensor",
+]
 # Standard operators newer than the onnx package that is installed, with their opset (ONNX changelog).
 _ONNX_MORE = {
     "Attention": 23,

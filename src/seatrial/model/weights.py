@@ -62,7 +62,7 @@ def sha256(parameter: Parameter) -> str:
     raw = _mapped(parameter)
     digest = hashlib.sha256()
     for start in range(0, len(raw), PORTION):
-        digest.update(raw[start : start + PORTION])
+        digest.update(raw[start : start + PORTION].data)
     return digest.hexdigest()
 
 

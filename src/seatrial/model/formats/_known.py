@@ -19,7 +19,7 @@ MAX_REPORTED = 10
 
 @cache
 def registry(name: str) -> dict[str, int]:
-    """The operators of `paddle-pir`, `paddle-program` or `onnx`, with the version that brought each (0: any)."""
+    """Operators of `paddle-pir`, `paddle-program` or `onnx`, with the version that brought each (0: any)."""
     text = resources.files(__package__).joinpath("_known", f"{name}.txt").read_text("utf-8")
     lines = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
     return {words[0]: int(words[1]) if len(words) > 1 else 0 for words in lines}

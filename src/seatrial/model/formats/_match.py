@@ -72,8 +72,8 @@ def _missing(names: Sequence[Declared], expected: str) -> Matched:
         problems.append(
             problem(
                 "parameters-missing",
-                f"the graph has {len(names)} parameters and there is no parameters file; Paddle 3 would run it on "
-                "random weights without a word",
+                f"the graph has {len(names)} parameters and there is no parameters file; Paddle 3 would "
+                "run it on random weights without a word",
                 expected,
                 "put the parameters file of the same export beside the graph",
             )
@@ -103,8 +103,8 @@ def _of_the_file(names: Sequence[Declared], found: Scan, path: Path) -> list[Pro
         problems.append(
             _truncated(
                 path,
-                f"'{name}' needs {last.nbytes:,} bytes from byte {last.offset:,} on, the file ends {missing:,} "
-                "bytes too early; Paddle loads this without a word",
+                f"'{name}' needs {last.nbytes:,} bytes from byte {last.offset:,} on, the file ends "
+                f"{missing:,} bytes too early; Paddle loads this without a word",
                 name,
             )
         )

@@ -1,9 +1,11 @@
 """The graph of an ONNX model, read by field number without the `onnx` package.
 
-Field numbers are those of onnx.proto (IR 10): ModelProto {1 ir_version, 2 producer_name, 3 producer_version,
-6 doc_string, 7 graph, 8 opset_import {1 domain, 2 version}, 14 metadata_props {1 key, 2 value}, 25 functions},
+Field numbers are those of onnx.proto (IR 10): ModelProto {1 ir_version, 2 producer_name,
+3 producer_version, 6 doc_string, 7 graph, 8 opset_import {1 domain, 2 version},
+14 metadata_props {1 key, 2 value}, 25 functions},
 GraphProto {1 node, 2 name, 5 initializer, 11 input, 12 output, 13 value_info, 15 sparse_initializer},
-NodeProto {1 input, 2 output, 3 name, 4 op_type, 5 attribute, 7 domain}, FunctionProto {1 name, 7 node, 10 domain}.
+NodeProto {1 input, 2 output, 3 name, 4 op_type, 5 attribute, 7 domain},
+FunctionProto {1 name, 7 node, 10 domain}.
 """
 
 from __future__ import annotations

@@ -79,7 +79,8 @@ def _inside(each: Tensor, path: Path, start: int, placed: Placed) -> Parameter |
     if len(each.raw) != each.nbytes:
         placed.say(
             "parameters-truncated",
-            f"'{each.name}' has {len(each.raw):,} bytes, {each.dtype} {list(each.shape)} asks for {each.nbytes:,}",
+            f"'{each.name}' has {len(each.raw):,} bytes, {each.dtype} {list(each.shape)} asks for "
+            f"{each.nbytes:,}",
             f"{path.name}, tensor {each.name}",
             "export the model again; onnx.checker does not see this",
         )

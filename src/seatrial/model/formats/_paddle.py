@@ -62,8 +62,8 @@ def _suffix(path: Path, suffix: str) -> list[Problem]:
     return [
         problem(
             "suffix-wrong",
-            f"the file ends in '{path.suffix}', its content is what Paddle writes to '{suffix}'; Paddle Inference "
-            "goes by the suffix and dies of the other one",
+            f"the file ends in '{path.suffix}', its content is what Paddle writes to '{suffix}'; "
+            "Paddle Inference goes by the suffix and dies of the other one",
             path.name,
             f"rename it to {path.stem}{suffix}",
         )

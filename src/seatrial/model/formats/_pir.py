@@ -14,8 +14,8 @@ from seatrial.contract.tensor import TensorSpec
 from seatrial.model.artifact import Operator, Problem
 from seatrial.model.formats import _probe as probe
 from seatrial.model.formats._format import Garbled
-from seatrial.model.formats._known import unknown
 from seatrial.model.formats._graph import MAX_NESTING, MAX_OPERATORS, Declared, Graph, problem
+from seatrial.model.formats._known import unknown
 
 # PIR versions: 3.0.0 writes 1, 3.2.2 writes 3, 3.3.1 writes 4. Paddle accepts any number without a word.
 NEWEST_VERSION = 4

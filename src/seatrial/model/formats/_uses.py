@@ -14,15 +14,49 @@ from seatrial.model.artifact import Operator
 
 # Operators that hand their first input on with the same values; the second group keeps the axes too.
 _SAME_VALUES = frozenset(
-    "reshape reshape2 squeeze squeeze2 unsqueeze unsqueeze2 flatten flatten2 flatten_contiguous_range transpose "
-    "transpose2 Reshape Squeeze Unsqueeze Flatten Transpose".split()
+    [
+        "reshape",
+        "reshape2",
+        "squeeze",
+        "squeeze2",
+        "unsqueeze",
+        "unsqueeze2",
+        "flatten",
+        "flatten2",
+        "flatten_contiguous_range",
+        "transpose",
+        "transpose2",
+        "Reshape",
+        "Squeeze",
+        "Unsqueeze",
+        "Flatten",
+        "Transpose",
+    ]
 )
-_SAME_AXES = frozenset("cast assign share_data_ Cast Identity Convert".split())
+_SAME_AXES = frozenset(["cast", "assign", "share_data_", "Cast", "Identity", "Convert"])
 _SCALES = frozenset(
-    "scale scale_ add subtract multiply divide elementwise_add elementwise_sub elementwise_mul elementwise_div "
-    "Add Sub Mul Div clip Clip pad Pad".split()
+    [
+        "scale",
+        "scale_",
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "elementwise_add",
+        "elementwise_sub",
+        "elementwise_mul",
+        "elementwise_div",
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "clip",
+        "Clip",
+        "pad",
+        "Pad",
+    ]
 )
-_CONVOLUTIONS = frozenset("conv2d depthwise_conv2d fused_conv2d_add_act Conv".split())
+_CONVOLUTIONS = frozenset(["conv2d", "depthwise_conv2d", "fused_conv2d_add_act", "Conv"])
 
 
 def refine(

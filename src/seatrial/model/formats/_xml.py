@@ -42,7 +42,7 @@ def parse_xml(data: bytes) -> ET.Element:
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     try:
-        parser.Parse(data, 1)
+        parser.Parse(data, True)  # noqa: FBT003 - expat takes no keywords
     except expat.ExpatError as error:
         cut = (
             expat.errors.messages.get(error.code)
