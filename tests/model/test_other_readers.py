@@ -1,10 +1,14 @@
 """ONNX, OpenVINO IR and TorchScript, read and refused without their engines."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 from test_fuzz_readers import torchscript
 
 from seatrial.model import open_model, operators
+from seatrial.model.weights import read_parameter
 from support import models
 
 TABLE = np.ones((50, 4), np.float32)
@@ -136,6 +140,47 @@ def test_torchscript_is_read_by_its_text(tmp_path):
     assert (artifact.format, artifact.version, artifact.problems) == ("torchscript", "TorchScript 3", ())
     assert [each.name for each in artifact.inputs] == ["x"]
     assert artifact.operators == {"relu": 1}
+
+
+def test_hostile_code_does_not_hold_the_reader_up(tmp_path):
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m/code/m.py", "def forward(self" + ", a:[" * 100_000)
+        archive.writestr("m/data.pkl", b"\x80\x02}q\x00.")
+    assert open_model(written(tmp_path, held.getvalue(), "model.pt")).inputs == ()
+
+
+def test_a_thousand_unknown_operators_are_told_in_ten(tmp_path):
+    nodes = [models.onnx_node(f"Nope{index}", ["x"], ["y"]) for index in range(1000)]
+    assert len(open_model(written(tmp_path, models.onnx_model(nodes))).problems) == 10
+
+
+def torch_weight(rows: int) -> bytes:
+    """A module with one float32 weight [2, 3], its pickle written instruction by instruction."""
+
+    def text(value):
+        return b"X" + len(value).to_bytes(4, "little") + value.encode()
+
+    storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu") + b"K\x06tQ"
+    sizes = b"K\x00K" + bytes([rows]) + b"K\x03\x86K\x03K\x01\x86\x89"
+    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + sizes + b"ccollections\nOrderedDict\n)RtR"
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("m/code/m.py", "def forward(self: M, x: Tensor) -> Tensor:\n  return x\n")
+        archive.writestr("m/data.pkl", b"\x80\x02}" + text("weight") + tensor + b"s.")
+        archive.writestr("m/data/0", np.arange(6, dtype=np.float32).tobytes())
+    return held.getvalue()
+
+
+def test_torchscript_weights_are_found_without_opening_the_pickle(tmp_path):
+    artifact = open_model(written(tmp_path, torch_weight(2), "model.pt"))
+    assert artifact.problems == ()
+    (weight,) = artifact.parameters
+    np.testing.assert_array_equal(read_parameter(weight), np.arange(6, dtype=np.float32).reshape(2, 3))
+
+
+def test_a_torchscript_weight_larger_than_its_storage_is_named(tmp_path):
+    assert codes(open_model(written(tmp_path, torch_weight(9), "model.pt"))) == ["parameters-truncated"]
 
 
 def test_a_cut_torchscript_file_is_named(tmp_path):

@@ -264,8 +264,10 @@ def openvino(*, size: int = 24, version: int = 11, head: str = "") -> str:
 <layer id="0" name="x" type="Parameter" version="opset1"><data shape="?,3" element_type="f32"/>
 <output><port id="0" precision="FP32" names="x"><dim>-1</dim><dim>3</dim></port></output></layer>
 <layer id="1" name="w" type="Const" version="opset1">
-<data element_type="f32" shape="3, 2" offset="0" size="{size}"/><output><port id="0" precision="FP32"><dim>3</dim><dim>2</dim></port></output></layer>
+<data element_type="f32" shape="3, 2" offset="0" size="{size}"/>
+<output><port id="0" precision="FP32"><dim>3</dim><dim>2</dim></port></output></layer>
 <layer id="2" name="mul" type="MatMul" version="opset1"><data transpose_a="false"/></layer>
 <layer id="3" name="y" type="Result" version="opset1">
-<input><port id="0" precision="FP32"><dim>-1</dim><dim>2</dim></port></input></layer></layers><edges><edge from-layer="0" from-port="0" to-layer="2" to-port="0"/>
+<input><port id="0" precision="FP32"><dim>-1</dim><dim>2</dim></port></input></layer></layers><edges>
+<edge from-layer="0" from-port="0" to-layer="2" to-port="0"/>
 <edge from-layer="1" from-port="0" to-layer="2" to-port="1"/></edges></net>"""

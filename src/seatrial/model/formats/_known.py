@@ -41,17 +41,19 @@ def unknown(types: Iterable[str], name: str, *, version: int = 0) -> list[Proble
         version: Opset of the model; 0 when the format has none.
     """
     known = registry(name)
-    problems = []
+    problems: list[Problem] = []
     for each in sorted(set(types)):
+        if len(problems) == MAX_REPORTED:
+            break
         since = known.get(each)
         if since is not None and (not version or since <= version):
             continue
         if since is not None:
             message = f"operator '{each}' came with opset {since}, the model declares {version}"
         else:
-            close = difflib.get_close_matches(each, known, n=3, cutoff=0.6)
+            close = difflib.get_close_matches(each[:100], known, n=3, cutoff=0.6)
             near = f"; close to: {', '.join(close)}" if close else ""
             message = f"operator '{each}' is unknown to {source(name)}{near}"
         hint = "export again with the version that will run the model, or install the library that brings it"
         problems.append(problem("operator-unknown", message, f"operator {each}", hint))
-    return problems[:MAX_REPORTED]
+    return problems

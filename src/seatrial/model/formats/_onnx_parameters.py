@@ -162,14 +162,10 @@ def _inside_folder(location: str, path: Path) -> Path | None:
 
 def _overlaps(placed: Placed) -> None:
     for file, spans in placed.spans.items():
-        end, before = 0, ""
+        end, before, held = 0, "", (0, 0)
         for offset, length, name in sorted(spans):
             # Tied weights share the same span on purpose; half of one shared is damage.
-            if (
-                length
-                and offset < end
-                and (offset, length) not in {(o, n) for o, n, other in spans if other == before}
-            ):
+            if length and offset < end and (offset, length) != held:
                 placed.say(
                     "parameters-overlap",
                     f"'{name}' and '{before}' share bytes of {file.name}",
@@ -177,4 +173,4 @@ def _overlaps(placed: Placed) -> None:
                     "export the model again",
                 )
             if offset + length > end:
-                end, before = offset + length, name
+                end, before, held = offset + length, name, (offset, length)

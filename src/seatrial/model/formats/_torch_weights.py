@@ -113,14 +113,14 @@ class _Machine:
         else:
             raise Garbled(f"data.pkl has the instruction {name}, which TorchScript does not write")
 
-    def _pop(self) -> Any:
+    def _top(self) -> Any:
         if not self.stack:
             raise Garbled("data.pkl takes more than it put down")
         return self.stack.pop()
 
     def _to_mark(self) -> list[Any]:
         taken = []
-        while (value := self._pop()) is not _MARK:
+        while (value := self._top()) is not _MARK:
             taken.append(value)
         return taken[::-1]
 
@@ -137,14 +137,14 @@ class _Machine:
         self.stack.append(())
 
     def _tuple1(self, _: Any) -> None:
-        self.stack.append((self._pop(),))
+        self.stack.append((self._top(),))
 
     def _tuple2(self, _: Any) -> None:
-        second, first = self._pop(), self._pop()
+        second, first = self._top(), self._top()
         self.stack.append((first, second))
 
     def _tuple3(self, _: Any) -> None:
-        third, second, first = self._pop(), self._pop(), self._pop()
+        third, second, first = self._top(), self._top(), self._top()
         self.stack.append((first, second, third))
 
     def _binput(self, argument: int) -> None:
@@ -161,29 +161,29 @@ class _Machine:
     _long_binget = _binget
 
     def _binpersid(self, _: Any) -> None:
-        self.stack.append(("storage", self._pop()))
+        self.stack.append(("storage", self._top()))
 
     def _newobj(self, _: Any) -> None:
-        self._pop()
-        self._pop()
+        self._top()
+        self._top()
         self.stack.append(None)
 
     def _reduce(self, _: Any) -> None:
-        arguments, function = self._pop(), self._pop()
+        arguments, function = self._top(), self._top()
         rebuild = isinstance(function, str) and function.endswith(("_rebuild_tensor_v2", "_rebuild_tensor"))
         self.stack.append(_tensor(arguments) if rebuild else None)
 
     def _build(self, _: Any) -> None:
-        self._pop()
+        self._top()
 
     def _append(self, _: Any) -> None:
-        self._pop()
+        self._top()
 
     def _appends(self, _: Any) -> None:
         self._to_mark()
 
     def _setitem(self, _: Any) -> None:
-        value, key = self._pop(), self._pop()
+        value, key = self._top(), self._top()
         self._named(key, value)
 
     def _setitems(self, _: Any) -> None:

@@ -20,9 +20,8 @@ from seatrial.model.formats._torch_weights import parameters
 
 MAX_ENTRIES = 100_000
 MAX_CODE = 32 << 20
-_FORWARD = re.compile(
-    r"def forward\(self[^,)]*((?:,\s*\w+:[^,()]+(?:\[[^\]]*\])?)*)\s*\)\s*->\s*([^\n]+?):\n"
-)
+_FORWARD = "def forward(self"
+MAX_SIGNATURE = 4096
 _ARGUMENT = re.compile(r"(\w+):\s*([\w.]+(?:\[[^\]]*\])?)")
 _CALL = re.compile(r"\b(?:torch|ops\.\w+)\.(\w+)\(")
 
@@ -125,10 +124,13 @@ def _version(archive: zipfile.ZipFile) -> str:
 
 def _signature(code: str) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """Inputs and outputs by the last `forward`, which is the outermost module's."""
-    found = _FORWARD.findall(code)
-    if not found:
+    start = code.rfind(_FORWARD)
+    if start < 0:
         return (), ()
-    arguments, answer = found[-1]
+    arguments, arrow, answer = code[start + len(_FORWARD) :][:MAX_SIGNATURE].partition(") -> ")
+    if not arrow:
+        return (), ()
+    answer = answer.partition("\n")[0]
     inputs = [name for name, kind in _ARGUMENT.findall(arguments) if kind == "Tensor"]
     count = max(answer.count("Tensor"), 1)
     return (
