@@ -17,7 +17,6 @@ from seatrial.runtimes import Session
 Weights = NDArray[np.float64]
 Feed = Mapping[str, Array]
 
-_CELLS = 64
 _MAX_ROWS, _MAX_BYTES = 32, 1 << 20
 _STEPS = 64
 
@@ -60,12 +59,12 @@ class Cells:
         return summed
 
 
-def cut(contract: Contract, feed: Feed) -> Cells | None:
-    """Cuts the input that carries the content into at most about 64 parts; None when there is none to cut."""
+def cut(contract: Contract, feed: Feed, *, most: int = 64) -> Cells | None:
+    """Cuts the input that carries the content into about `most` parts; None when there is none to cut."""
     for spec in contract.inputs:
         array = feed[spec.name]
         if array.ndim == 4 and array.dtype.kind in "fu":
-            return _picture_cells(spec, array)
+            return _picture_cells(spec, array, most)
     for spec in contract.inputs:
         array = feed[spec.name]
         if array.ndim == 2 and array.dtype.kind in "iu" and array.shape[1] > 1:
@@ -73,17 +72,17 @@ def cut(contract: Contract, feed: Feed) -> Cells | None:
     for spec in contract.inputs:
         array = feed[spec.name]
         if array.ndim >= 2 and array.dtype.kind == "f" and array.shape[1] > 1:
-            count = min(array.shape[1], _CELLS)
+            count = min(array.shape[1], most)
             return Cells(
                 spec.name, "features", (1, count), np.arange(array.shape[1]) * count // array.shape[1]
             )
     return None
 
 
-def _picture_cells(spec: TensorSpec, array: Array) -> Cells:
+def _picture_cells(spec: TensorSpec, array: Array, most: int) -> Cells:
     last = spec.layout == "NHWC" or (not spec.layout and array.shape[-1] in (1, 3) and array.shape[1] > 4)
     height, width = array.shape[1:3] if last else array.shape[2:4]
-    side = max(1.0, float(np.sqrt(height * width / _CELLS)))
+    side = max(1.0, float(np.sqrt(height * width / most)))
     rows, columns = max(1, min(height, round(height / side))), max(1, min(width, round(width / side)))
     down = np.arange(height) * rows // height
     across = np.arange(width) * columns // width

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from seatrial.checks._attribution import (
     Integrated,
     Target,
     Weights,
-    ask_rows,
     background,
     cut,
     integrated_gradients,
@@ -31,9 +30,29 @@ from seatrial.checks._trial import Check, Trial
 from seatrial.errors import EngineFailure, UsageError
 from seatrial.runtimes import Session
 
-_FAST_SECONDS, _FULL_SECONDS = 12.0, 60.0
-_FEWEST, _MOST = 3, 24
-_SLOW_CALL = 0.01  # seconds from which fewer random orders must do
+_MOST = 96
+
+
+@dataclass(frozen=True)
+class _Effort:
+    """How much is asked: inputs, cells of each, random orders, points of a curve.
+
+    It depends on the size of an input and never on the clock, so that a run can be repeated.
+    """
+
+    inputs: int
+    cells: int
+    orders: int
+    steps: int
+
+
+_SMALL, _MEDIUM, _LARGE = _Effort(24, 64, 7, 8), _Effort(3, 36, 3, 4), _Effort(2, 16, 5, 3)
+
+
+def _effort(feed: Feed, *, full: bool) -> _Effort:
+    size = sum(each.nbytes for each in feed.values())
+    effort = _SMALL if size <= 64 << 10 else _MEDIUM if size <= 2 << 20 else _LARGE
+    return replace(effort, inputs=4 * effort.inputs, cells=max(effort.cells, 64)) if full else effort
 
 
 @dataclass(frozen=True)
@@ -50,10 +69,14 @@ class _Input:
 def _run(trial: Trial) -> list[Finding]:
     passed = predictions(trial)
     session = production_session(trial)
-    inputs = [each for place in _chosen(passed) if (each := _input(trial, passed, place)) is not None]
+    first = next((feed for place in passed.answered if (feed := passed.feeds[place]) is not None), None)
+    if first is None:
+        return [say.nothing_to_cut(len(passed))]
+    effort = _effort(first, full=trial.full)
+    found = (_input(trial, passed, place, effort.cells) for place in _chosen(passed))
+    inputs = list(islice((each for each in found if each is not None), effort.inputs))
     if not inputs:
         return [say.nothing_to_cut(len(passed))]
-    inputs, orders, steps = _affordable(trial, session, inputs)
     trial.progress(f"explaining {len(inputs)} answers")
     findings = []
     integrated = _integrated(session, inputs)
@@ -67,7 +90,7 @@ def _run(trial: Trial) -> list[Finding]:
             for each in inputs
         ]
         method = "occlusion"
-    curves = _curves(trial, session, inputs, weights, orders=orders, steps=steps)
+    curves = _curves(trial, session, inputs, weights, effort)
     explained = [
         Explained(
             sample=passed.samples[each.place],
@@ -79,7 +102,7 @@ def _run(trial: Trial) -> list[Finding]:
         for each, one in zip(inputs, weights, strict=True)
     ]
     findings.append(say.pictures_finding(explained, method, inputs[0].target.what, trial.contract))
-    findings.append(say.faithful_finding(curves, orders, method))
+    findings.append(say.faithful_finding(curves, effort.orders, method))
     findings.append(say.shortcut_finding(explained, trial))
     return findings
 
@@ -97,27 +120,15 @@ def _chosen(passed: Predictions) -> list[int]:
     return chosen[:_MOST]
 
 
-def _input(trial: Trial, passed: Predictions, place: int) -> _Input | None:
+def _input(trial: Trial, passed: Predictions, place: int, most: int) -> _Input | None:
     feed, outputs = passed.feeds[place], passed.outputs[place]
     if feed is None or outputs is None or not outputs[0].size or outputs[0].dtype.kind != "f":
         return None
-    cells = cut(trial.contract, feed)
+    cells = cut(trial.contract, feed, most=most)
     if cells is None:
         return None
     empty = background(cells, feed[cells.name], trial.contract.vocabulary)
     return _Input(place, feed, cells, empty, target_of(trial.contract, outputs))
-
-
-def _affordable(trial: Trial, session: Session, inputs: list[_Input]) -> tuple[list[_Input], int, int]:
-    """As many inputs as the time allows, at least three; random orders and points of each curve."""
-    first = inputs[0]
-    begin = time.monotonic()
-    ask_rows(session, trial.contract, [first.feed] * 2, first.target)
-    each = (time.monotonic() - begin) / 2
-    orders, steps = (3, 5) if each > _SLOW_CALL and not trial.full else (7, 8)
-    runs = first.cells.count + 2 * (steps + 1) * (orders + 1)
-    seconds = _FULL_SECONDS if trial.full else _FAST_SECONDS
-    return inputs[: max(_FEWEST, int(seconds / max(each * runs, 1e-6)))], orders, steps
 
 
 def _integrated(session: Session, inputs: Sequence[_Input]) -> Integrated | None:
@@ -141,9 +152,7 @@ def _curves(
     session: Session,
     inputs: Sequence[_Input],
     weights: Sequence[Weights],
-    *,
-    orders: int,
-    steps: int,
+    effort: _Effort,
 ) -> list[faith.Curves]:
     random = np.random.default_rng(trial.seed)
     return [
@@ -156,8 +165,8 @@ def _curves(
             target=each.target,
             weights=one,
             random=random,
-            orders=orders,
-            steps=steps,
+            orders=effort.orders,
+            steps=effort.steps,
         )
         for each, one in zip(inputs, weights, strict=True)
     ]
