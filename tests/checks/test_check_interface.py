@@ -22,6 +22,7 @@ from seatrial.checks._interface_probes import (
 )
 from seatrial.checks._interface_specs import compare_inputs, compare_outputs, expected_widths, label_flaws
 from seatrial.checks._metamorphic import best_permutation, changes, prefer
+from seatrial.checks._tokens import count_tokens, judge_tokens
 from seatrial.checks._trial import Baseline
 from seatrial.contract import Contract, Pipeline, StepCall, TensorSpec
 from seatrial.contract.labels import fingerprint
@@ -351,3 +352,50 @@ def test_changed_inputs_that_cannot_run_are_not_taken_for_wrong_answers(tmp_path
 def test_a_model_that_does_not_load_still_gets_its_written_part_judged(tmp_path):
     findings = found(tmp_path, run=ModelError("does not load"), contract_labels=tuple("0123456788"))
     assert bad(findings) == {"interface.label-map", "interface.samples"}
+
+
+WORDS = ("[PAD]", "[UNK]", "a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ([2, 3, 4, 2], Verdict.PASS),
+        ([1, 1, 1, 2], Verdict.FAIL),
+        ([2, 3, 4, 5], Verdict.FAIL),
+        ([2, -1], Verdict.FAIL),
+    ],
+)
+def test_ids_must_lie_in_the_vocabulary_and_be_known(ids, expected):
+    counted = count_tokens([{"ids": np.array([ids])}], "ids", WORDS)
+    assert judge_tokens(counted, Limit(0.3, "test")).verdict is expected
+
+
+def test_lost_lower_casing_shows_as_unknown_words(tmp_path):
+    """The vocabulary is lower case; the contract forgot to make the texts so (F24)."""
+    vocabulary = ("[UNK]", *"abcdefghijklmnopqrstuvwxyz ")
+    inputs = (TensorSpec("ids", "int64", ("batch", "time")),)
+    outputs = (TensorSpec("out", "float32", ("batch", 2)),)
+
+    def findings(folder, *, lower):
+        steps = Pipeline((StepCall("tokenize_chars", {"lower": lower}), StepCall("lookup", {})))
+        trial = TOY.trial(
+            tmp_path / folder,
+            run=lambda feeds: [np.full((len(feeds["ids"]), 2), 0.5, "float32")],
+            contract_task="text-classification",
+            contract_inputs=inputs,
+            contract_outputs=outputs,
+            contract_labels=("bad", "good"),
+            contract_vocabulary=vocabulary,
+            contract_preprocess=steps,
+        )
+        texts = replace(
+            trial.held_out,
+            samples=tuple(replace(each, payload="HELLO THERE", label=0) for each in trial.held_out),
+        )
+        artifact = replace(trial.artifact, inputs=inputs, outputs=outputs)
+        trial.pool.artifact = artifact
+        return interface.run(replace(trial, artifact=artifact, held_out=texts))
+
+    assert "interface.tokens" not in bad(findings("good", lower=True))
+    assert "interface.tokens" in bad(findings("sick", lower=False))

@@ -68,9 +68,9 @@ def _as_declared(trial: Trial) -> list[Asked]:
     """Labelled samples that got an answer, spread over the set; fewer of a large model in the fast tier."""
     sizes = [each if isinstance(each, int) else 64 for each in trial.contract.inputs[0].shape]
     count = 24 if int(np.prod(sizes)) > _LARGE and not trial.full else 200
-    found = predictions(trial, samples=spread(trial.held_out.samples, count))
+    found = predictions(trial)
     asked = []
-    for place in found.answered:
+    for place in spread(found.answered, count):
         feed, context, label = found.feeds[place], found.contexts[place], found.samples[place].label
         if feed is not None and context is not None and label is not None:
             asked.append(Asked(feed, context, label, is_right(trial.contract, found.answers[place], label)))

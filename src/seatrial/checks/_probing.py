@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seatrial.checks._trial import Trial
     from seatrial.contract import Context, Contract, Sample
 
+T = TypeVar("T")
 _BATCH = 16
 CLASSIFICATION = ("classification", "text-classification")
 
@@ -100,8 +101,8 @@ def infer(trial: Trial, feeds: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
     return results
 
 
-def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """At most `count` samples, evenly over the whole set (files are often sorted by class)."""
+def spread(samples: Sequence[T], count: int) -> list[T]:
+    """At most `count` of them, evenly over the whole set (files are often sorted by class)."""
     if len(samples) <= count:
         return list(samples)
     return [samples[int(place)] for place in np.linspace(0, len(samples) - 1, count)]

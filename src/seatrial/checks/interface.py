@@ -35,6 +35,7 @@ from seatrial.checks._interface_specs import (
 from seatrial.checks._metamorphic import best_permutation
 from seatrial.checks._preprocessing_fit import SCORED, answer_index, preprocessing_fit
 from seatrial.checks._probing import CLASSIFICATION, ask, class_index, spread
+from seatrial.checks._tokens import count_tokens, judge_tokens
 from seatrial.checks._trial import Check, Trial
 from seatrial.contract.labels import fingerprint
 from seatrial.errors import SeatrialError
@@ -112,6 +113,7 @@ def samples(trial: Trial, found: Predictions) -> list[Finding]:
     chosen = spread(found.samples, _GOLDEN)
     first, again = (_golden(trial.contract, chosen) for _ in range(2))
     findings.append(judge_golden(trial, first, again, len(chosen)))
+    findings += tokens(trial, found)
     rows = [outputs[0] for outputs in found.outputs if outputs is not None][:256]
     if rows and trial.contract.task in SCORED and rows[0].dtype.kind == "f" and rows[0].ndim >= 2:
         steps = [call.name for call in trial.contract.postprocess.calls]
@@ -120,6 +122,17 @@ def samples(trial: Trial, found: Predictions) -> list[Finding]:
         if trial.contract.labels and not isinstance(trial.contract.outputs[0].shape[-1], int):
             findings.append(judge_label_count(trial.contract, int(flat.shape[-1])))
     return findings
+
+
+def tokens(trial: Trial, found: Predictions) -> list[Finding]:
+    """The ids that the held-out texts become, where the contract has a vocabulary."""
+    inputs = [each for each in trial.contract.inputs if each.dtype in ("int64", "int32")]
+    feeds = [feed for feed in found.feeds if feed is not None]
+    if not trial.contract.vocabulary or not inputs or not feeds:
+        return []
+    counted = count_tokens(feeds, inputs[0].name, trial.contract.vocabulary)
+    limit = trial.limit("interface.unknown_tokens", 0.3, reason="a fitting vocabulary knows most words")
+    return [judge_tokens(counted, limit)]
 
 
 def _golden(contract: Contract, chosen: Sequence[Any]) -> str:

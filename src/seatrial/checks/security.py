@@ -270,7 +270,8 @@ def triggers(trial: Trial) -> list[Finding]:
     if trial.contract.task != "classification" or spec is None or len(spec.shape) != 4:
         return []
     count = 200 if trial.full else 48
-    feeds = [each for each in predictions(trial, samples=spread(trial.held_out.samples, count)).feeds if each]
+    found = predictions(trial)
+    feeds = [feed for place in spread(found.answered, count) if (feed := found.feeds[place])]
     pictures = [each[spec.name] for each in feeds if each[spec.name].shape == feeds[0][spec.name].shape]
     if not pictures:
         return []
