@@ -21,7 +21,7 @@ def number(value: float) -> str:
     """Four significant digits; thousands apart by a thin space; powers of ten outside 1e-3 to 1e7."""
     if isinstance(value, int) and abs(value) < 10_000_000:
         return f"{value:,}".replace(",", "\u202f")
-    value = float(value) if abs(value) < 1e300 else math.copysign(math.inf, value)
+    value = math.copysign(math.inf, value) if abs(value) >= 1e300 else float(value)
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
     if value and not 1e-3 <= abs(value) < 1e7:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seatrial.checks._finding import Text, Verdict
+from seatrial.checks._render._escape import one_line
 from seatrial.errors import UsageError
 
 LANGUAGES = ("en", "zh")
@@ -171,7 +172,7 @@ class Words:
 
     def known(self, key: str) -> str:
         """The word of that key, or the key itself when it is no fixed word."""
-        return self(key) if key in _WORDS else key
+        return self(key) if key in _WORDS else one_line(key)
 
     def text(self, text: Text | None) -> str:
         """A sentence of a check in this language; the other one when this is missing."""

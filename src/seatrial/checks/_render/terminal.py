@@ -68,7 +68,9 @@ def to_terminal(report: Report, language: str, *, color: bool = False, width: in
     for row in rows(report):
         if row.result.error:
             lines += page.para(
-                row.result.error.partition("\n")[0], "  ", f"{_SIGN[Verdict.ERROR]} {row.result.name}: "
+                row.result.error.partition("\n")[0],
+                "  ",
+                f"{_SIGN[Verdict.ERROR]} {cut(one_line(row.result.name), 20)}: ",
             )
     return "\n".join([*lines, "", *_verdict(report, page)]) + "\n"
 
