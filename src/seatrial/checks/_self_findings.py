@@ -26,6 +26,7 @@ from seatrial.runtimes import OperatorOutput
 FLOAT16_MAX = 65504.0
 ROWS = {False: 8, True: 32}
 REPEATS = {False: 3, True: 10}
+PLAIN_ROWS = 4
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,11 @@ def self_findings(trial: Trial, ground: Ground) -> list[Finding]:
     found = [_ask(_repetition(trial, rows), ground.float32)]
     if not batches_freely(trial.contract):
         return [*found, *(_skipped(each) for each in ("batch-invariance", "permutation"))]
-    return [*found, _ask(_batches(trial, rows), ground.float32), _ask(_order(trial, rows), ground.float32)]
+    return [
+        *found,
+        _ask(_batches(trial, ground, rows), ground.float32),
+        _ask(_order(trial, rows), ground.float32),
+    ]
 
 
 def _repetition(trial: Trial, rows: Sequence[Mapping[str, Any]]) -> _Question:
@@ -65,11 +70,18 @@ def _repetition(trial: Trial, rows: Sequence[Mapping[str, Any]]) -> _Question:
     )
 
 
-def _batches(trial: Trial, rows: Sequence[Mapping[str, Any]]) -> _Question:
+def _batches(trial: Trial, ground: Ground, rows: Sequence[Mapping[str, Any]]) -> _Question:
+    def ask() -> SelfComparison:
+        # Fusion folds a batch norm into the convolution before it and so hides its mode: the graph as it
+        # was written is asked too, with few rows because it is slow.
+        production = batch_invariance(production_session(trial), rows)
+        plain = batch_invariance(ground.session(trial), rows[:PLAIN_ROWS])
+        return max(production, plain, key=lambda each: each.worst.scale_relative)
+
     return _Question(
         "batch-invariance",
         Text(f"One by one against a batch of {len(rows)}", f"逐条推理与批大小 {len(rows)} 的比较"),
-        lambda: batch_invariance(production_session(trial), rows),
+        ask,
         Text(
             "Samples influence each other: usually batch normalisation exported in training mode, which "
             "normalises with the statistics of the batch. Accuracy on large batches does not show it.",
