@@ -232,8 +232,9 @@ def test_variance_is_found_by_name(tmp_path):
     assert judge_variance([negative], frozenset({"bn_variance"})).verdict is Verdict.FAIL
 
 
-def test_a_model_without_weights_is_judged_too(tmp_path):
+def test_a_model_without_weights_passes_unless_its_graph_is_broken(tmp_path):
     trial = Toy().trial(tmp_path, tensors={})
-    assert run_check(
-        weights.CHECK, replace(trial, artifact=replace(trial.artifact, parameters=()))
-    ).control.rejected
+    empty = replace(trial, artifact=replace(trial.artifact, parameters=()))
+    assert run_check(weights.CHECK, empty).verdict is Verdict.PASS
+    cut = replace(empty.artifact, problems=(Problem("graph-truncated", "cut", "x.json", ""),))
+    assert run_check(weights.CHECK, replace(empty, artifact=cut)).verdict is Verdict.NOT_EXERCISED

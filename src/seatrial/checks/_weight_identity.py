@@ -14,7 +14,30 @@ if TYPE_CHECKING:
     from seatrial.model import Problem
 
 
-def judge_problems(problems: Sequence[Problem], tensors: int, missing: Sequence[str]) -> list[Finding]:
+def _no_tensors(*, broken: bool) -> Finding:
+    """A graph without parameters is fine; one whose parameters could not be listed is not."""
+    if broken:
+        return Finding(
+            "weights.complete",
+            Verdict.NOT_EXERCISED,
+            Text("no tensor could be read: the graph is broken", "计算图已损坏，无法读取任何张量"),
+            0,
+            cause=Text("See the structure check.", "见“结构”检查。"),
+            fix=Text("Repair the graph first.", "请先修复计算图。"),
+        )
+    return Finding(
+        "weights.complete",
+        Verdict.PASS,
+        Text("the graph has no parameters, and none are there", "计算图没有参数，文件中也没有参数"),
+        1,
+        measured=0,
+        limit=Limit(0, "the graph"),
+    )
+
+
+def judge_problems(
+    problems: Sequence[Problem], tensors: int, missing: Sequence[str], *, broken: bool
+) -> list[Finding]:
     """One finding for each defect the reader saw between graph and weights, or one that all is there."""
     findings = [
         Finding(
@@ -47,6 +70,8 @@ def judge_problems(problems: Sequence[Problem], tensors: int, missing: Sequence[
         )
     if findings:
         return findings
+    if not tensors:
+        return [_no_tensors(broken=broken)]
     return [
         Finding(
             "weights.complete",

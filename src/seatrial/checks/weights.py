@@ -41,7 +41,8 @@ def run(trial: Trial) -> list[Finding]:
     artifact = trial.artifact
     facts, missing = read_facts(artifact.parameters)
     problems = [each for each in artifact.problems if each.room == "weights"]
-    findings = judge_problems(problems, len(artifact.parameters), missing)
+    broken = len(problems) < len(artifact.problems)
+    findings = judge_problems(problems, len(artifact.parameters), missing, broken=broken)
     if facts:
         findings += judge_figures(trial, facts)
     findings += _vocabulary(trial, {each.name: each for each in facts})
