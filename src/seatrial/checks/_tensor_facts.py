@@ -122,7 +122,7 @@ def describe(name: str, dtype: str, shape: tuple[int, ...], raw: Any) -> TensorF
     found = _Tally(_TINY[dtype])
     for start in range(0, len(flat), BLOCK):
         found.add(_as_float(flat[start : start + BLOCK], dtype))
-    sample = np.abs(_as_float(flat[:: max(len(flat) // _SAMPLE, 1)], dtype))
+    sample = np.abs(_as_float(flat[:: max(len(flat) // _SAMPLE, 1)], dtype).astype("float64"))
     sample = sample[np.isfinite(sample) & (sample > 0)]
     rows, columns = _dead(flat, shape, dtype)
     return TensorFacts(

@@ -19,7 +19,7 @@ def _no_tensors(*, broken: bool) -> Finding:
     if broken:
         return Finding(
             "weights.complete",
-            Verdict.NOT_EXERCISED,
+            Verdict.SKIP,
             Text("no tensor could be read: the graph is broken", "计算图已损坏，无法读取任何张量"),
             0,
             cause=Text("See the structure check.", "见“结构”检查。"),
