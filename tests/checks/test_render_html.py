@@ -14,13 +14,13 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.report_strategies import charts, reports
-from support.sample_report import passing_report, png, sample_report
 
 from seatrial.checks import Chart, Picture, Series, Table, Text, Verdict, render
 from seatrial.checks._render._axis import numeric
 from seatrial.checks._render._svg import not_drawn, svg
 from seatrial.checks._render._words import Words
+from support.report_strategies import charts, reports
+from support.sample_report import passing_report, png, sample_report
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 LOOSE = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
@@ -152,6 +152,7 @@ def _light(color: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+@pytest.mark.slow
 @LOOSE
 @given(report=reports, language=st.sampled_from(["en", "zh"]))
 def test_any_report_gives_a_valid_page(report, language):
@@ -160,6 +161,7 @@ def test_any_report_gives_a_valid_page(report, language):
     assert len(page.encode()) < 1_000_000
 
 
+@pytest.mark.slow
 def test_however_much_there_is_to_say_the_page_stays_under_a_megabyte():
     report = sample_report()
     noise = base64.b64encode(b"\x89PNG\r\n\x1a\n" + os.urandom(30_000)).decode()

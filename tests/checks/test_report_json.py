@@ -12,8 +12,6 @@ import jsonschema
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from support.report_strategies import reports
-from support.sample_report import passing_report, sample_report
 
 from seatrial.checks import (
     Verdict,
@@ -24,6 +22,8 @@ from seatrial.checks import (
     write_report,
 )
 from seatrial.errors import NotFound, Unavailable, UsageError
+from support.report_strategies import reports
+from support.sample_report import passing_report, sample_report
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "reference" / "report.schema.json"
 VALIDATOR = jsonschema.Draft202012Validator(report_schema())

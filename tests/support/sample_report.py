@@ -570,7 +570,7 @@ def _robustness() -> CheckResult:
         [],
         verdict=Verdict.ERROR,
         seconds=3.0,
-        error="EngineFailure: the worker died of SIGSEGV at the input 'empty batch' and could not be started again\n"
+        error="EngineFailure: the worker died of SIGSEGV at the input 'empty batch'\n"
         'Traceback (most recent call last):\n  File "robustness.py", line 88, in run\n    session.run(feeds)',
         control=None,
     )
