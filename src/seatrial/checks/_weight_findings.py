@@ -203,7 +203,7 @@ def judge_magnitude(facts: Sequence[TensorFacts], precision: str) -> Finding:
     rows: list[tuple[Scalar, ...]] = []
     surely = False
     for each in floats:
-        isolation = each.largest / each.second if each.second else 1.0
+        isolation = _isolation(each)
         scale = each.typical / peers if peers and is_weight(each) else 1.0
         overflow = precision == "float16" and each.largest > 65504 and not VARIANCE.match(each.name)
         sure = (
@@ -230,7 +230,7 @@ def judge_magnitude(facts: Sequence[TensorFacts], precision: str) -> Finding:
             else f"{len(floats)} 个张量的数值大小均在合理范围",
         ),
         len(floats),
-        measured=round(max((each.largest / each.second for each in counted if each.second), default=1.0), 2),
+        measured=round(max((_isolation(each) for each in counted), default=1.0), 2),
         limit=Limit(
             ISOLATED_PERHAPS,
             f"check default: times the next value of its tensor; {PEERS:g} times its peers, {HUGE:g} in all",
@@ -247,6 +247,11 @@ def judge_magnitude(facts: Sequence[TensorFacts], precision: str) -> Finding:
         else None,
         where=str(rows[0][0]) if rows else "",
     )
+
+
+def _isolation(each: TensorFacts) -> float:
+    """How far the largest magnitude stands above the next; capped, since JSON knows no infinity."""
+    return min(each.largest / each.second, 1e30) if each.second else 1.0
 
 
 def judge_denormals(facts: Sequence[TensorFacts], limit: Limit) -> Finding:
