@@ -84,11 +84,11 @@ def _finding(trial: Trial, ground: Ground, outcome: Outcome, said: Judgement) ->
         examined=outcome.samples,
         measured=_plain(error),
         limit=ground.limit,
-        data={"figures": figures_of(outcome), "reasons": list(said.reasons)},
+        data={"figures": figures_of(outcome), "reasons": [each.en for each in said.reasons]},
     )
     if said.verdict is Verdict.PASS:
         return finding
-    why = "; ".join(said.reasons)
+    why, why_zh = "; ".join(e.en for e in said.reasons), "；".join(e.zh for e in said.reasons)
     divergence, cause = _explain(trial, ground, outcome)
     evidence: list[Evidence] = [_worst_table(ground, outcome)]
     if divergence.chart is not None:
@@ -100,7 +100,9 @@ def _finding(trial: Trial, ground: Ground, outcome: Outcome, said: Judgement) ->
     )
     return replace(
         finding,
-        summary=Text(f"{variant.label.en}: {why} ({figures}).", f"{variant.label.zh}：{figures_zh}；{why}。"),
+        summary=Text(
+            f"{variant.label.en}: {why} ({figures}).", f"{variant.label.zh}：{why_zh}（{figures_zh}）。"
+        ),
         evidence=tuple(evidence),
         cause=Text(f"{divergence.text.en} {found.en}", f"{divergence.text.zh}{found.zh}"),
         fix=Text(
@@ -161,7 +163,7 @@ def figures_of(outcome: Outcome) -> dict[str, object]:
                 "kl_mean": each.kl_mean,
                 "disagreements": each.disagreements,
                 "near_ties": each.near_ties,
-                "structure": each.structure,
+                "structure": each.structure.en if each.structure else "",
             }
             for each in outcome.outputs
         ],

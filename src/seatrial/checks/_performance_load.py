@@ -23,9 +23,9 @@ from seatrial.checks._trial import Trial
 
 CLIENTS = (1, 2, 4, 8)
 SHARES = (0.2, 0.4, 0.6, 0.8, 0.95, 1.1)  # of the capacity seen in the closed loop
-CLOSED_SECONDS = {False: 0.4, True: 2.0}
-OPEN_SECONDS = {False: 0.4, True: 3.0}
-SLO_SECONDS = {False: 1.5, True: 8.0}
+CLOSED_SECONDS = {False: 0.3, True: 2.0}
+OPEN_SECONDS = {False: 0.3, True: 3.0}
+SLO_SECONDS = {False: 1.2, True: 8.0}
 SCALING_SECONDS = {False: 0.3, True: 1.0}
 
 

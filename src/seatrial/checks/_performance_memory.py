@@ -13,7 +13,7 @@ from seatrial.checks._soak import Soak, soak
 from seatrial.checks._trial import Trial
 from seatrial.runtimes import Session
 
-SOAK_SECONDS = {False: 1.2, True: 8.0}
+SOAK_SECONDS = {False: 1.0, True: 8.0}
 BATCHES = (1, 2, 3, 4)
 
 

@@ -42,6 +42,12 @@ def reordered(outputs: Outputs) -> Outputs | None:
     return tuple(moved) if _far(outputs, tuple(moved)) else None
 
 
+CHINESE = {
+    "one NaN": "一个 NaN",
+    "all NaN but one": "除一个外全为 NaN",
+    "ten times the truth": "真值的十倍",
+    "samples in another order": "样本顺序打乱",
+}
 POISONS: Mapping[str, Callable[[Outputs], Outputs | None]] = {
     "one NaN": one_nan,
     "all NaN but one": all_nan_but_one,

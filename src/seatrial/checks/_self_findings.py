@@ -49,8 +49,8 @@ def self_findings(trial: Trial, ground: Ground) -> list[Finding]:
         return [*found, *(_skipped(each) for each in ("batch-invariance", "permutation"))]
     return [
         *found,
-        _ask(_batches(trial, ground, rows), ground.float32),
-        _ask(_order(trial, rows), ground.float32),
+        _ask(_batches(trial, ground, rows), ground.tolerance),
+        _ask(_order(trial, rows), ground.tolerance),
     ]
 
 
@@ -129,7 +129,8 @@ def judge_self(
         name: Last part of the finding's id.
         label: What was done.
         found: What was measured.
-        tolerance: Float32, calibrated.
+        tolerance: Calibrated; that of the precision where batches differ, because dynamic int8 takes its
+            scale from the whole batch.
         cause: Of a difference.
         fix: Of a difference.
     """
@@ -141,14 +142,14 @@ def judge_self(
     verdict = Verdict.FAIL if said else Verdict.PASS
     if name == "repeat" and not said and not found.bit_exact:
         verdict = Verdict.WARN
-    why = f" ({said[0]})" if said else ""
+    why, why_zh = (f" ({said[0].en})", f"（{said[0].zh}）") if said else ("", "")
     return Finding(
         f"consistency.{name}",
         verdict,
-        Text(f"{label.en}: {exact}{why}.", f"{label.zh}：{exact_zh}{why}。"),
+        Text(f"{label.en}: {exact}{why}.", f"{label.zh}：{exact_zh}{why_zh}。"),
         examined=found.rows,
         measured=error if np.isfinite(error) else str(error),
-        limit=Limit(tolerance.scale_relative, "float32 tolerance, calibrated on this model"),
+        limit=Limit(tolerance.scale_relative, "tolerance of the precision, calibrated on this model"),
         cause=None if verdict is Verdict.PASS else cause,
         fix=None if verdict is Verdict.PASS else fix,
     )

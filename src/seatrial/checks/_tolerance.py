@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seatrial.checks._finding import Text
+
 Array = NDArray[Any]
 
 
@@ -86,7 +88,7 @@ class Comparison:
     Attributes:
         rows: Rows (samples) compared.
         elements: Elements compared.
-        structure: Why the two cannot be compared at all (shape, dtype, non-finite mask), or empty.
+        structure: Why the two cannot be compared at all (shape, dtype, non-finite mask), or None.
         scale: Largest finite absolute value of the reference.
         max_abs: Largest absolute error; infinite when `structure` says no.
         rms: Root mean square error: L2 / sqrt(n).
@@ -99,7 +101,7 @@ class Comparison:
 
     rows: int
     elements: int
-    structure: str
+    structure: Text | None
     scale: float
     max_abs: float
     rms: float
@@ -135,7 +137,7 @@ def compare(reference: Any, other: Any, *, tie: float = 1e-5, same_dtype: bool =
     if wrong:
         return Comparison(rows, a.size, wrong, _scale(a), math.inf, math.inf, 0.0, None, rows, 0)
     if not a.size:
-        return Comparison(rows, 0, "", 0.0, 0.0, 0.0, 1.0, None, 0, 0)
+        return Comparison(rows, 0, None, 0.0, 0.0, 0.0, 1.0, None, 0, 0)
     x, y = _wide(a), _wide(b)
     finite = np.isfinite(x)
     error = np.abs(np.where(finite, x, 0) - np.where(finite, y, 0))
@@ -144,7 +146,7 @@ def compare(reference: Any, other: Any, *, tie: float = 1e-5, same_dtype: bool =
     return Comparison(
         rows=rows,
         elements=int(a.size),
-        structure="",
+        structure=None,
         scale=scale,
         max_abs=float(error.max()),
         rms=float(np.sqrt(np.mean(error**2))),
@@ -167,7 +169,7 @@ def merge(parts: Sequence[Comparison]) -> Comparison:
     return Comparison(
         rows=sum(each.rows for each in parts),
         elements=elements,
-        structure=next((each.structure for each in parts if each.structure), ""),
+        structure=next((each.structure for each in parts if each.structure), None),
         scale=max(each.scale for each in parts),
         max_abs=max(each.max_abs for each in parts),
         rms=math.sqrt(squares / elements) if elements else 0.0,
@@ -179,21 +181,33 @@ def merge(parts: Sequence[Comparison]) -> Comparison:
     )
 
 
-def objections(found: Comparison, tolerance: Tolerance) -> list[str]:
+def objections(found: Comparison, tolerance: Tolerance) -> list[Text]:
     """Why this comparison is outside the tolerance, worst kind first; empty when it is inside."""
     if found.structure:
         return [found.structure]
-    said = []
+    said: list[Text] = []
     bound = tolerance.bound(found.scale)
     if not found.max_abs <= bound:
-        said.append(f"max abs error {found.max_abs:.2g} above {bound:.2g}")
+        said.append(_above("max abs error", "最大绝对误差", found.max_abs, bound))
     if found.kl_mean is not None and not found.kl_mean <= tolerance.kl_mean:
-        said.append(f"mean KL {found.kl_mean:.2g} above {tolerance.kl_mean:.2g}")
+        said.append(_above("mean KL", "平均 KL 散度", found.kl_mean, tolerance.kl_mean))
     if found.disagreements > allowed_disagreements(found.rows, tolerance.disagreement):
-        said.append(f"top-1 changed on {found.disagreements} of {found.rows} rows beyond ties")
+        moved, rows = found.disagreements, found.rows
+        said.append(
+            Text(f"top-1 changed on {moved} of {rows} rows", f"{rows} 行中有 {moved} 行的首选类别改变")
+        )
     if not found.cosine >= tolerance.cosine - 1e-9:
-        said.append(f"cosine {found.cosine:.6f} below {tolerance.cosine:.6f}")
+        said.append(
+            Text(
+                f"cosine {found.cosine:.6f} below {tolerance.cosine:.6f}",
+                f"余弦相似度 {found.cosine:.6f} 低于 {tolerance.cosine:.6f}",
+            )
+        )
     return said
+
+
+def _above(en: str, zh: str, value: float, bound: float) -> Text:
+    return Text(f"{en} {value:.2g} above {bound:.2g}", f"{zh} {value:.2g} 超过 {bound:.2g}")
 
 
 def allowed_disagreements(rows: int, share: float) -> int:
@@ -221,19 +235,25 @@ def disagreement_interval(changed: int, rows: int) -> tuple[float, float]:
     return low, 1.0 if changed == rows else float(beta.ppf(0.975, changed + 1, rows - changed))
 
 
-def _structure(a: Array, b: Array, *, same_dtype: bool) -> str:
+def _structure(a: Array, b: Array, *, same_dtype: bool) -> Text | None:
     if a.shape != b.shape:
-        return f"shape {list(b.shape)} where the reference has {list(a.shape)}"
+        return _instead("shape", "形状", list(b.shape), list(a.shape))
     if a.dtype != b.dtype and (same_dtype or a.dtype.kind != b.dtype.kind):
-        return f"dtype {b.dtype} where the reference has {a.dtype}"
+        return _instead("dtype", "数据类型", b.dtype, a.dtype)
     if a.dtype.kind not in "fiub":
-        return "" if np.array_equal(a, b) else f"values of dtype {a.dtype} differ"
+        if np.array_equal(a, b):
+            return None
+        return Text(f"values of dtype {a.dtype} differ", f"类型为 {a.dtype} 的值不同")
     x, y = _wide(a), _wide(b)
     for name, test in (("NaN", np.isnan), ("+Inf", np.isposinf), ("-Inf", np.isneginf)):
         one, other = test(x), test(y)
         if not np.array_equal(one, other):
-            return f"{int(other.sum())} {name} where the reference has {int(one.sum())}"
-    return ""
+            return _instead(f"{name} count", f"{name} 个数", int(other.sum()), int(one.sum()))
+    return None
+
+
+def _instead(en: str, zh: str, there: Any, expected: Any) -> Text:
+    return Text(f"{en} {there} where the reference has {expected}", f"{zh}为 {there}，而参考为 {expected}")
 
 
 def _wide(array: Array) -> NDArray[np.float64]:

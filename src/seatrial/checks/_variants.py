@@ -223,7 +223,16 @@ def _compare_outputs(
     count = len(ours[places[0]])
     if any(len(theirs[i]) != count for i in places):
         told = Comparison(
-            len(places), 0, "another number of outputs", 0, np.inf, np.inf, 0, None, len(places), 0
+            len(places),
+            0,
+            Text("another number of outputs", "输出个数不同"),
+            0,
+            np.inf,
+            np.inf,
+            0,
+            None,
+            len(places),
+            0,
         )
         return (told,), [np.inf] * len(places)
     merged, errors = [], dict.fromkeys(places, 0.0)
@@ -261,7 +270,7 @@ class Judgement:
     """Verdict over one outcome with its reasons; `reasons` is empty for PASS."""
 
     verdict: Verdict
-    reasons: tuple[str, ...]
+    reasons: tuple[Text, ...]
 
 
 def judge(
@@ -282,10 +291,14 @@ def judge(
     """
     if outcome.failures:
         key, message = outcome.failures[0]
-        said = f"no answer on {len(outcome.failures)} samples the reference answered, first {key}: {message}"
+        count = len(outcome.failures)
+        said = Text(
+            f"no answer on {count} samples the reference answered, first {key}: {message}",
+            f"有 {count} 个样本参考能够回答而它不能，第一个是 {key}：{message}",
+        )
         return Judgement(Verdict.FAIL, (said,))
     if not outcome.outputs or not outcome.samples:
-        return Judgement(Verdict.ERROR, ("nothing was compared",))
+        return Judgement(Verdict.ERROR, (Text("nothing was compared", "没有可比较的内容"),))
     numeric = [each for found in outcome.outputs for each in objections(found, tolerance)]
     answers = _answers_changed(outcome, task, tolerance, fewest_same)
     if not numeric and not answers:
@@ -302,17 +315,23 @@ def _allowed(found: Comparison, tolerance: Tolerance) -> int:
     return allowed_disagreements(found.rows, tolerance.disagreement)
 
 
-def _answers_changed(outcome: Outcome, task: str, tolerance: Tolerance, fewest_same: float) -> list[str]:
+def _answers_changed(outcome: Outcome, task: str, tolerance: Tolerance, fewest_same: float) -> list[Text]:
     if outcome.answers is None:
         return []
     if task in FUZZY:
         if outcome.answers >= fewest_same:
             return []
-        return [f"only {outcome.answers:.2%} of the answers are the same, below {fewest_same:.2%}"]
+        en = f"only {outcome.answers:.2%} of the answers are the same, below {fewest_same:.2%}"
+        return [Text(en, f"答案一致率仅 {outcome.answers:.2%}，低于 {fewest_same:.2%}")]
     ties = sum(each.near_ties for each in outcome.outputs)
     if outcome.changed <= allowed_disagreements(outcome.samples, tolerance.disagreement) + ties:
         return []
-    return [f"the answer changed on {outcome.changed} of {outcome.samples} samples"]
+    changed, count = outcome.changed, outcome.samples
+    return [
+        Text(
+            f"the answer changed on {changed} of {count} samples", f"{count} 个样本中有 {changed} 个答案改变"
+        )
+    ]
 
 
 def not_exercised(outcome: Outcome, *, asked: str, float32: Outcome | None) -> Text | None:

@@ -9,7 +9,7 @@ from seatrial.checks._consistency_ground import Ground, prepare_ground
 from seatrial.checks._finding import Control, Finding, Text, Verdict
 from seatrial.checks._golden_finding import golden_finding
 from seatrial.checks._inference import Predictions
-from seatrial.checks._poison import poisoned
+from seatrial.checks._poison import CHINESE, poisoned
 from seatrial.checks._self_findings import range_findings, self_findings
 from seatrial.checks._trial import Check, Trial
 from seatrial.checks._variants import Variant, judge, measure
@@ -45,12 +45,12 @@ def _control(trial: Trial) -> Control:
     if survivors or not copies:
         names = ", ".join(survivors) or "no output could be poisoned"
         return Control(rejected=False, summary=Text(f"Not refused: {names}.", f"未被拒绝：{names}。"))
-    names = ", ".join(copies)
+    names, names_zh = ", ".join(copies), "、".join(CHINESE[name] for name in copies)
     return Control(
         rejected=True,
         summary=Text(
             f"Poisoned copies of the reference's outputs were all refused: {names}.",
-            f"对参考输出的篡改副本全部被拒绝：{names}。",
+            f"对参考输出的篡改副本全部被拒绝：{names_zh}。",
         ),
     )
 

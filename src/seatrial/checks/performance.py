@@ -30,7 +30,7 @@ from seatrial.checks._trial import Check, SessionPool, Trial
 from seatrial.errors import EngineFailure
 
 SAMPLES = 8
-SERVICE_SECONDS = {False: 1.5, True: 8.0}
+SERVICE_SECONDS = {False: 1.2, True: 8.0}
 
 _services: WeakKeyDictionary[SessionPool, ServiceTimes] = WeakKeyDictionary()
 
