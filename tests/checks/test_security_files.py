@@ -232,6 +232,8 @@ def test_a_secret_is_found_anywhere_and_never_printed(tmp_path, secret, around):
         "/Users/bob/x",
         "http://10.1.2.3:80/",
         "host: db7.corp",
+        "http://models.team.internal/x",
+        "ip-10-0-0-12.ec2.internal",
         "/root/train/x",
     ],
 )
@@ -241,7 +243,15 @@ def test_where_it_was_made_is_a_warning(tmp_path, line):
 
 
 @pytest.mark.parametrize(
-    "line", ["/homes/list", "a/home/x", "cuda 10.2.89", "password: <password>", "secret: ${TOKEN}"]
+    "line",
+    [
+        "/homes/list",
+        "a/home/x",
+        "cuda 10.2.89",
+        "from google.protobuf.internal import x",
+        "password: <password>",
+        "secret: ${TOKEN}",
+    ],
 )
 def test_harmless_lines_pass(tmp_path, line):
     (tmp_path / "f.yaml").write_text(f"{line}\n")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 CHUNK = 8 << 20
 OVERLAP = 4096
 _PRINTABLE = re.compile(rb"[\x20-\x7e\t]{8,}")
+_SHORTEST = 14  # no secret the detectors know is shorter; random bytes hardly make such a run
 _LINE = 4096  # a run longer than this is judged in overlapping windows, so no pattern runs wild
 
 # Names the path was written by: a person's folder says who built the model and where.
@@ -23,8 +24,11 @@ _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _PRIVATE_IP = re.compile(
     rf"(?<![\d.\w])(?:10\.{_OCTET}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.{_OCTET}\.{_OCTET}(?![\d.\w])"
 )
+# `.internal` alone is also a Python module (google.protobuf.internal), so it counts only as an address.
 _PRIVATE_HOST = re.compile(
-    r"(?<![\w-])[a-z0-9][a-z0-9-]{1,40}(?:\.[a-z0-9-]{1,40})*\.(?:internal|corp|intranet)(?![\w.-])"
+    r"(?<![\w.-])[a-z0-9][a-z0-9-]{1,40}(?:\.[a-z0-9-]{1,40})*\.(?:corp|intranet)(?![\w.-])"
+    r"|(?<=[/@])[a-z0-9][a-z0-9.-]{1,80}\.(?:internal|local|lan)(?![\w.-])"
+    r"|(?<![\w-])ip-[\d-]{7,15}\.[a-z0-9.-]{2,40}\.internal(?![\w-])"
 )
 _KEYWORD = re.compile(
     r"(?i)(?:password|passwd|secret|api_?key|access_?key|auth_?token)[\"']?\s*[:=]\s*[\"']?([^\s\"',;#]{6,80})"
@@ -76,7 +80,7 @@ def _windows(run: str) -> Iterator[tuple[int, str]]:
 
 def _judge(run: str, position: int, *, keywords: bool) -> Iterator[Leak]:
     for start, window in _windows(run):
-        for detector in _detectors():
+        for detector in _detectors() if len(window) >= _SHORTEST else ():
             for secret in detector.analyze_string(window):
                 if not _is_placeholder(secret):
                     yield Leak("secret", str(detector.secret_type), redact(secret), position + start)
