@@ -83,7 +83,8 @@ def _picture_cells(spec: TensorSpec, array: Array, most: int) -> Cells:
     last = spec.layout == "NHWC" or (not spec.layout and array.shape[-1] in (1, 3) and array.shape[1] > 4)
     height, width = array.shape[1:3] if last else array.shape[2:4]
     side = max(1.0, float(np.sqrt(height * width / most)))
-    rows, columns = max(1, min(height, round(height / side))), max(1, min(width, round(width / side)))
+    rows = max(1, min(height, most, round(height / side)))
+    columns = max(1, min(width, max(1, most // rows), round(width / side)))
     down = np.arange(height) * rows // height
     across = np.arange(width) * columns // width
     return Cells(
