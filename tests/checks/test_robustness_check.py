@@ -55,7 +55,8 @@ def test_an_engine_that_dies_of_huge_values_fails(tmp_path):
 
     seen = found(quadrants.trial(tmp_path, run=fragile, contract=unguarded()))
     assert seen["robustness.tensors"].verdict is Verdict.FAIL
-    assert seen["robustness.tensors"].where == "huge:image"
+    crashed = {row[0] for row in seen["robustness.tensors"].evidence[0].rows if row[1] == "crashed"}
+    assert crashed == {"minus-infinity:image", "huge:image", "all-huge:image"}
     assert "SIGSEGV" in seen["robustness.tensors"].summary.en
 
 
