@@ -51,7 +51,8 @@ class Contract:
             -> answer (JSON-able).
         labels: Names by class index, or the OCR dictionary by index.
         vocabulary: Tokens by id, for text models.
-        fingerprints: `sha256:...` of `labels`, `vocabulary`; a mismatch is refused on load.
+        fingerprints: `sha256:...` of `labels`, `vocabulary`; a mismatch is refused on load. Of `weights`,
+            `graph` (the files) and `model` (the artifact's digest): a mismatch fails the structure check.
         output_schema: JSON Schema that every answer obeys.
         limits: Bounds that override the profile's, such as `{"accuracy.minimum": 0.97}`.
         source: Where it was read from, for people; not part of the digest.

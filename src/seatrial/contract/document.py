@@ -77,7 +77,9 @@ class ContractDocument(_Strict):
         default=[], description="Names by class index, or a dictionary."
     )
     vocabulary: list[StrictStr] | NamesFile = Field(default=[], description="Tokens by id.")
-    fingerprints: dict[Literal["labels", "vocabulary"], StrictStr] = Field(default={})
+    fingerprints: dict[Literal["labels", "vocabulary", "weights", "graph", "model"], StrictStr] = Field(
+        default={}, description="Digests that were vouched for: of lists (names, one a line) and of files."
+    )
     output_schema: dict[str, Any] = Field(
         default={}, description="JSON Schema of an answer; else the task's own."
     )
@@ -247,10 +249,12 @@ def _schema(source: Source, document: ContractDocument) -> Mapping[str, Any]:
 
 
 def fingerprinted(contract: Contract) -> Contract:
-    """The contract with the fingerprints of its labels and vocabulary as they are now."""
+    """The contract with the fingerprints of its labels and vocabulary as they are now; those of files stay."""
     lists = {"labels": contract.labels, "vocabulary": contract.vocabulary}
+    files = {what: value for what, value in contract.fingerprints.items() if what not in lists}
     return replace(
-        contract, fingerprints={what: fingerprint(names) for what, names in lists.items() if names}
+        contract,
+        fingerprints={**files, **{what: fingerprint(names) for what, names in lists.items() if names}},
     )
 
 
