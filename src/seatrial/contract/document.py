@@ -249,7 +249,7 @@ def _schema(source: Source, document: ContractDocument) -> Mapping[str, Any]:
 
 
 def fingerprinted(contract: Contract) -> Contract:
-    """The contract with the fingerprints of its labels and vocabulary as they are now; those of files stay."""
+    """The contract with the fingerprints of its labels and vocabulary as they are; those of files stay."""
     lists = {"labels": contract.labels, "vocabulary": contract.vocabulary}
     files = {what: value for what, value in contract.fingerprints.items() if what not in lists}
     return replace(
