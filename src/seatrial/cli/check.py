@@ -88,7 +88,7 @@ def command(
 
     request = Request(full=not fast, **options)  # type: ignore[arg-type]  # click has checked the types
     progress = Progress(quiet=quiet)
-    report = trial_of(request, only=frozenset(only), progress=progress)
+    report = trial_of(request, only=frozenset(only), progress=progress, keep=out)
     progress.done()
     written = write_report(report, out, REPORTS, language=lang)
     color = sys.stdout.isatty()
@@ -98,14 +98,29 @@ def command(
     return 0 if report.verdict.value == "PASS" else GATE_SAID_NO
 
 
+def _keep(made: Path, folder: Path | None) -> None:
+    """Copies files that checks made, each whole or not at all."""
+    if folder is None or not made.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in made.iterdir():
+        part = folder / f".{path.name}.part"
+        part.write_bytes(path.read_bytes())
+        part.replace(folder / path.name)
+
+
 def _terminal_width() -> int:
     import shutil
 
     return shutil.get_terminal_size((100, 24)).columns
 
 
-def trial_of(request: Request, *, only: frozenset[str], progress: Progress) -> Report:
+def trial_of(
+    request: Request, *, only: frozenset[str], progress: Progress, keep: Path | None = None
+) -> Report:
     """Reads everything the user named, runs the gate, and closes every engine.
+
+    What a check made to be kept (the bill of materials) is copied to `keep`.
 
     Raises:
         SeatrialError: Something named cannot be read; nothing has been run then.
@@ -120,7 +135,7 @@ def trial_of(request: Request, *, only: frozenset[str], progress: Progress) -> R
     with tempfile.TemporaryDirectory(prefix="seatrial-") as scratch:
         trial, close = _prepare(request, artifact, contract, Path(scratch), progress)
         try:
-            return run_gate(
+            report = run_gate(
                 trial,
                 GateRun(
                     command=_as_typed(),
@@ -130,6 +145,8 @@ def trial_of(request: Request, *, only: frozenset[str], progress: Progress) -> R
                     ended_check=progress.ended,
                 ),
             )
+            _keep(Path(scratch) / "out", keep)
+            return report
         finally:
             close()
 
