@@ -243,6 +243,23 @@ def test_a_precision_that_ran_is_judged_by_its_own_tolerance(tmp_path):
     assert found["fake"].verdict is Verdict.PASS
 
 
+def test_threads_of_one_precision_may_agree_to_the_bit(tmp_path):
+    """Two bfloat16 sessions with equal bits are no sign that either was float32."""
+
+    def make(artifact, options):
+        def run(feeds):
+            y = layers(feeds)[2]
+            return [y if options.precision == "float32" else np.round(y * 256).astype("float32") / 256]
+
+        return FakeSession(run, artifact, runtime="fake", options=options, traced=traced())
+
+    make.makes_session = True
+    profile = Profile("t", "fake", ("fake",), frozenset(), "bfloat16")
+    _, found = findings(tmp_path, {"fake": make}, profile=profile)
+    assert found["fake"].verdict is Verdict.PASS
+    assert found["fake-threads-2"].verdict is Verdict.PASS
+
+
 def test_a_session_that_cannot_be_traced_still_gets_a_verdict(tmp_path):
     def refuse(_):
         raise UsageError("this runtime cannot be traced")

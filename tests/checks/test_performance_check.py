@@ -162,7 +162,7 @@ def accepted(artifact, environment):
 @pytest.mark.parametrize(
     ("ratio", "verdicts"),
     [
-        (1.0, {Verdict.PASS, Verdict.INCONCLUSIVE}),
+        (1.0, {Verdict.PASS, Verdict.WARN}),
         (1.5, {Verdict.FAIL}),
     ],
 )
@@ -205,6 +205,11 @@ def comparison(ratio, half, *, p=0.5, margin=0.02):
 )
 def test_a_noisy_machine_says_only_what_its_noise_allows(found, noise, verdict):
     assert _performance_baseline.judge_slower(found, noise)[0] is verdict
+
+
+def test_doubt_stops_a_release_and_warns_a_commit():
+    assert _performance_baseline.doubt(full=True) is Verdict.INCONCLUSIVE
+    assert _performance_baseline.doubt(full=False) is Verdict.WARN
 
 
 def test_a_noisy_machine_is_a_warning():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from seatrial.checks._consistency_ground import Ground
 from seatrial.checks._divergence import Divergence, find_cause, localise
 from seatrial.checks._finding import Chart, Evidence, Finding, Scalar, Series, Table, Text, Verdict
-from seatrial.checks._tolerance import disagreement_interval
+from seatrial.checks._tolerance import Tolerance, disagreement_interval
 from seatrial.checks._trial import Trial
 from seatrial.checks._variants import (
     Judgement,
@@ -47,30 +47,41 @@ def matrix(trial: Trial, ground: Ground) -> list[Judged]:
 def _one(trial: Trial, ground: Ground, variant: Variant, before: Sequence[Judged]) -> Judged:
     if variant.unavailable is not None:
         return Judged(_absent(variant, variant.unavailable, variant.gone), None)
+    precision = trial.profile.precision
+    asked = precision if precision == "int8" or variant.id == ground.runtime else variant.options.precision
+    tolerance = ground.tolerance if asked == precision else ground.float32
     try:
-        outcome = run_variant(trial, variant, ground.reference, ground.samples, ground.tolerance)
+        outcome = run_variant(trial, variant, ground.reference, ground.samples, tolerance)
     except SeatrialError as error:
         return Judged(_broke(variant, error), None)
-    precision = trial.profile.precision
-    float32 = next(
-        (e.outcome for e in before if e.outcome and e.outcome.variant.runtime == variant.runtime), None
-    )
-    asked = precision if variant.id == ground.runtime or precision == "int8" else variant.options.precision
-    missing = not_exercised(outcome, asked=asked, float32=float32)
+    missing = not_exercised(outcome, asked=asked, float32=_in_float32(before, variant.runtime))
     if missing is not None:
         return Judged(_absent(variant, missing, Verdict.NOT_EXERCISED, examined=outcome.samples), outcome)
     least = trial.limit("consistency.answers", 0.99, reason="boxes and masks move by a pixel at a threshold")
     said = judge(
-        outcome,
-        trial.contract.task,
-        ground.tolerance,
-        precision=precision,
-        fewest_same=float(least.value or 0),
+        outcome, trial.contract.task, tolerance, precision=asked, fewest_same=float(least.value or 0)
     )
-    return Judged(_finding(trial, ground, outcome, said), outcome)
+    finding = _finding(ground, outcome, said)
+    if tolerance is not ground.tolerance and finding.limit is not None:
+        limit = replace(finding.limit, value=tolerance.scale_relative, source="float32 tolerance, calibrated")
+        finding = replace(finding, limit=limit)
+    if said.verdict is not Verdict.PASS:
+        finding = _explained(trial, ground, outcome, finding, tolerance)
+    return Judged(finding, outcome)
 
 
-def _finding(trial: Trial, ground: Ground, outcome: Outcome, said: Judgement) -> Finding:
+def _in_float32(before: Sequence[Judged], runtime: str) -> Outcome | None:
+    """What the same runtime gave in float32, to tell whether another precision really ran."""
+    for each in before:
+        done = each.outcome
+        if done is None or done.exercise is None or done.variant.runtime != runtime:
+            continue
+        if done.exercise.precision == "float32":
+            return done
+    return None
+
+
+def _finding(ground: Ground, outcome: Outcome, said: Judgement) -> Finding:
     variant = outcome.variant
     error = max((each.scale_relative for each in outcome.outputs), default=float("inf"))
     answers = "" if outcome.answers is None else f", {outcome.answers:.2%} of the answers the same"
@@ -89,7 +100,15 @@ def _finding(trial: Trial, ground: Ground, outcome: Outcome, said: Judgement) ->
     if said.verdict is Verdict.PASS:
         return finding
     why, why_zh = "; ".join(e.en for e in said.reasons), "；".join(e.zh for e in said.reasons)
-    divergence, cause = _explain(trial, ground, outcome)
+    en = f"{variant.label.en}: {why} ({figures})."
+    return replace(finding, summary=Text(en, f"{variant.label.zh}：{why_zh}（{figures_zh}）。"))
+
+
+def _explained(
+    trial: Trial, ground: Ground, outcome: Outcome, finding: Finding, tolerance: Tolerance
+) -> Finding:
+    """The same finding with the operator, the switch and the worst samples."""
+    divergence, cause = _explain(trial, ground, outcome, tolerance)
     evidence: list[Evidence] = [_worst_table(ground, outcome)]
     if divergence.chart is not None:
         evidence.append(divergence.chart)
@@ -100,9 +119,6 @@ def _finding(trial: Trial, ground: Ground, outcome: Outcome, said: Judgement) ->
     )
     return replace(
         finding,
-        summary=Text(
-            f"{variant.label.en}: {why} ({figures}).", f"{variant.label.zh}：{why_zh}（{figures_zh}）。"
-        ),
         evidence=tuple(evidence),
         cause=Text(f"{divergence.text.en} {found.en}", f"{divergence.text.zh}{found.zh}"),
         fix=Text(
@@ -115,7 +131,9 @@ def _finding(trial: Trial, ground: Ground, outcome: Outcome, said: Judgement) ->
     )
 
 
-def _explain(trial: Trial, ground: Ground, outcome: Outcome) -> tuple[Divergence, Text | None]:
+def _explain(
+    trial: Trial, ground: Ground, outcome: Outcome, tolerance: Tolerance
+) -> tuple[Divergence, Text | None]:
     """First operator that diverges on the worst sample, and the switch that brings agreement."""
     variant = outcome.variant
     feed = ground.reference.feeds[outcome.worst[0][0]] if outcome.worst else None
@@ -130,15 +148,10 @@ def _explain(trial: Trial, ground: Ground, outcome: Outcome) -> tuple[Divergence
         divergence = Divergence("", Text(error.message, error.message), None)
 
     def agrees(options: SessionOptions) -> bool:
-        changed = run_variant(
-            trial, replace(variant, options=options), ground.reference, ground.samples, ground.tolerance
-        )
+        other = replace(variant, options=options)
+        changed = run_variant(trial, other, ground.reference, ground.samples, tolerance)
         said = judge(
-            changed,
-            trial.contract.task,
-            ground.tolerance,
-            precision=trial.profile.precision,
-            fewest_same=0.99,
+            changed, trial.contract.task, tolerance, precision=trial.profile.precision, fewest_same=0.99
         )
         return said.verdict is Verdict.PASS
 

@@ -127,7 +127,7 @@ def against_baseline(
     if len(blocks[0]) < FEWEST_PAIRS or noise is None:
         return Finding(
             "performance.baseline",
-            Verdict.INCONCLUSIVE,
+            doubt(full=trial.full),
             Text(
                 "Too few runs fit in the time of this tier; use --full.",
                 "该档位时间内运行次数太少；请使用 --full。",
@@ -135,7 +135,7 @@ def against_baseline(
             examined=len(blocks[0]),
         )
     found = compare_blocks(blocks[0], blocks[1], margin=float(limit.value or 0))
-    return _finding(trial.baseline, found, noise, limit, blocks)
+    return _finding(trial.baseline, found, noise, limit, blocks, full=trial.full)
 
 
 def _accepted(trial: Trial) -> tuple[Text, Artifact | None]:
@@ -165,6 +165,15 @@ def _accepted(trial: Trial) -> tuple[Text, Artifact | None]:
     return (gone, accepted) if accepted.digest == kept.model_digest else (gone, None)
 
 
+def doubt(*, full: bool) -> Verdict:
+    """What a comparison that noise has drowned is worth.
+
+    The fast tier runs on every commit, on machines that are shared: there it is a WARN, and only a slowdown
+    larger than the noise stops it. The long tier is asked before a release: there it is INCONCLUSIVE.
+    """
+    return Verdict.INCONCLUSIVE if full else Verdict.WARN
+
+
 def judge_slower(found: BlockComparison, noise: BlockComparison) -> tuple[Verdict, str]:
     """PASS, FAIL or INCONCLUSIVE; a machine noisier than the margin may only say what its noise allows.
 
@@ -187,8 +196,12 @@ def _finding(
     noise: BlockComparison,
     limit: Limit,
     blocks: Sequence[Sequence[Any]],
+    *,
+    full: bool,
 ) -> Finding:
     verdict, _ = judge_slower(found, noise)
+    if verdict is Verdict.INCONCLUSIVE:
+        verdict = doubt(full=full)
     finding = Finding(
         "performance.baseline",
         verdict,
@@ -215,7 +228,7 @@ def _finding(
     )
     if verdict is Verdict.PASS:
         return finding
-    if verdict is Verdict.INCONCLUSIVE:
+    if verdict is not Verdict.FAIL:
         return replace(
             finding,
             cause=Text("The machine's own noise is larger than the margin.", "机器自身的波动大于容许幅度。"),
