@@ -179,6 +179,29 @@ def occlusion(
     return weights
 
 
+def random_masks(
+    session: Session,
+    contract: Contract,
+    feed: Feed,
+    cells: Cells,
+    *,
+    empty: Array,
+    target: Target,
+    random: np.random.Generator,
+) -> Weights:
+    """How much a cell adds where half of the others are gone (RISE, Petsiuk et al. 2018).
+
+    For answers so sure that no single cell changes them.
+    """
+    gone = random.random((2 * cells.count, cells.count)) < 0.5
+    gone = np.concatenate([gone, ~gone])  # in pairs, so that every cell is seen both ways
+    got = ask_rows(session, contract, [without(feed, cells, empty, mask) for mask in gone], target)
+    kept = ~gone
+    weights: Weights = (kept * got[:, None]).sum(axis=0) / np.maximum(kept.sum(axis=0), 1)
+    weights -= (gone * got[:, None]).sum(axis=0) / np.maximum(gone.sum(axis=0), 1)
+    return weights
+
+
 @dataclass(frozen=True)
 class Integrated:
     """Integrated Gradients of several inputs (Sundararajan et al. 2017).

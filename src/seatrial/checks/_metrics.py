@@ -15,7 +15,7 @@ from seatrial.checks._inference import Predictions
 from seatrial.checks._statistics import Interval, Scores, bootstrap, wilson
 from seatrial.contract import Contract
 
-CLASSES = ("classification", "text-classification")
+_ROUNDS = 400  # resamples of the bootstrap
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def evaluate(passed: Predictions, contract: Contract, *, seed: int) -> Evaluatio
     """
     task = _task(passed, contract)
     judge = _JUDGES[task]
-    return judge(passed, contract, seed)
+    return judge(passed, contract, seed, _ROUNDS)
 
 
 def _task(passed: Predictions, contract: Contract) -> str:
@@ -83,7 +83,8 @@ def _labelled(passed: Predictions) -> list[int]:
     return [place for place, sample in enumerate(passed.samples) if sample.label is not None]
 
 
-def _classification(passed: Predictions, contract: Contract, seed: int) -> Evaluation:
+def _classification(passed: Predictions, contract: Contract, seed: int, rounds: int) -> Evaluation:
+    del rounds  # class figures choose their own
     view, places, bad = classes.view(passed, contract)
     scores = (view.said == view.truth).astype("float64")
     metrics: dict[str, Interval] = {}
@@ -103,7 +104,7 @@ def _classification(passed: Predictions, contract: Contract, seed: int) -> Evalu
     )
 
 
-def _text(passed: Predictions, contract: Contract, seed: int) -> Evaluation:
+def _text(passed: Predictions, contract: Contract, seed: int, rounds: int) -> Evaluation:
     """Lines are compared without spaces, as PaddleOCR judges them; `line_accuracy_strict` counts them too."""
     places = _labelled(passed)
     truth = [str(passed.samples[place].label) for place in places]
@@ -120,7 +121,10 @@ def _text(passed: Predictions, contract: Contract, seed: int) -> Evaluation:
             sum(a == b for a, b in zip(said, truth, strict=True)), len(scores)
         )
         metrics["character_error_rate"] = bootstrap(
-            len(wrong), lambda rows: float(wrong[rows].sum() / max(length[rows].sum(), 1)), seed=seed
+            len(wrong),
+            lambda rows: float(wrong[rows].sum() / max(length[rows].sum(), 1)),
+            seed=seed,
+            rounds=rounds,
         )
     return Evaluation(
         task=contract.task,
@@ -149,7 +153,7 @@ def edit_distance(one: str, other: str) -> int:
     return row[-1]
 
 
-def _detection(passed: Predictions, contract: Contract, seed: int) -> Evaluation:
+def _detection(passed: Predictions, contract: Contract, seed: int, rounds: int) -> Evaluation:
     places, matches, bad = [], [], []
     for place in _labelled(passed):
         try:
@@ -161,7 +165,11 @@ def _detection(passed: Predictions, contract: Contract, seed: int) -> Evaluation
         said = boxes.regions(answer, contract.labels) if answer is not None else boxes.NOTHING
         places.append(place)
         matches.append(boxes.match(said, truth))
-    metrics = boxes.figures(matches, seed=seed, average=contract.task == "detection") if matches else {}
+    metrics = (
+        boxes.figures(matches, seed=seed, average=contract.task == "detection", rounds=rounds)
+        if matches
+        else {}
+    )
     return Evaluation(
         task=contract.task,
         primary="hmean",
@@ -174,7 +182,7 @@ def _detection(passed: Predictions, contract: Contract, seed: int) -> Evaluation
     )
 
 
-def _segmentation(passed: Predictions, contract: Contract, seed: int) -> Evaluation:
+def _segmentation(passed: Predictions, contract: Contract, seed: int, rounds: int) -> Evaluation:
     places, tables, bad = [], [], []
     count = max(len(contract.labels), 2)
     for place in _labelled(passed):
@@ -196,7 +204,7 @@ def _segmentation(passed: Predictions, contract: Contract, seed: int) -> Evaluat
         both = np.array([each[0] for each in unions])
         either = np.array([each[1] for each in unions])
         metrics["mean_iou"] = bootstrap(
-            len(both), lambda rows: _mean_iou(both[rows], either[rows]), seed=seed
+            len(both), lambda rows: _mean_iou(both[rows], either[rows]), seed=seed, rounds=rounds
         )
     scores = np.array([_mean_iou(one[None], all_[None]) for one, all_ in unions], "float64")
     said_text = tuple(f"IoU {each:.3f}" for each in scores)
@@ -228,7 +236,7 @@ def _mean_iou(both: Scores, either: Scores) -> float:
     return float((both.sum(axis=0)[seen] / either.sum(axis=0)[seen]).mean()) if seen.any() else float("nan")
 
 
-def _regression(passed: Predictions, contract: Contract, seed: int) -> Evaluation:
+def _regression(passed: Predictions, contract: Contract, seed: int, rounds: int) -> Evaluation:
     places = _labelled(passed)
     truth = np.array([float(passed.samples[place].label) for place in places])
     said = np.array([float(_field(passed.answers[place], "value", np.nan)) for place in places])
@@ -240,9 +248,11 @@ def _regression(passed: Predictions, contract: Contract, seed: int) -> Evaluatio
     metrics: dict[str, Interval] = {}
     if places:
         n = len(truth)
-        metrics["r2"] = bootstrap(n, lambda rows: _r2(error[rows], truth[rows]), seed=seed)
-        metrics["mae"] = bootstrap(n, lambda rows: float(error[rows].mean()), seed=seed)
-        metrics["rmse"] = bootstrap(n, lambda rows: float(np.sqrt((error[rows] ** 2).mean())), seed=seed)
+        metrics["r2"] = bootstrap(n, lambda rows: _r2(error[rows], truth[rows]), seed=seed, rounds=rounds)
+        metrics["mae"] = bootstrap(n, lambda rows: float(error[rows].mean()), seed=seed, rounds=rounds)
+        metrics["rmse"] = bootstrap(
+            n, lambda rows: float(np.sqrt((error[rows] ** 2).mean())), seed=seed, rounds=rounds
+        )
     return Evaluation(
         contract.task,
         "r2",
@@ -259,8 +269,8 @@ def _r2(error: Scores, truth: Scores) -> float:
     return 1 - float((error**2).sum()) / spread if spread else float("nan")
 
 
-def _tensor(passed: Predictions, contract: Contract, seed: int) -> Evaluation:
-    del seed
+def _tensor(passed: Predictions, contract: Contract, seed: int, rounds: int) -> Evaluation:
+    del seed, rounds
     places, scores, errors, bad = [], [], [], []
     for place in _labelled(passed):
         row = passed.outputs[place]
@@ -317,11 +327,11 @@ def shuffled_scores(passed: Predictions, contract: Contract, *, seed: int, round
             runtime=passed.runtime,
             exercise=passed.exercise,
         )
-        means.append(float(_JUDGES[_task(passed, contract)](mixed, contract, seed).scores.mean()))
+        means.append(float(_JUDGES[_task(passed, contract)](mixed, contract, seed, 1).scores.mean()))
     return means
 
 
-_JUDGES: Mapping[str, Callable[[Predictions, Contract, int], Evaluation]] = {
+_JUDGES: Mapping[str, Callable[[Predictions, Contract, int, int], Evaluation]] = {
     "classification": _classification,
     "text-classification": _classification,
     "text-recognition": _text,

@@ -146,7 +146,7 @@ def match(said: Regions, truth: Regions) -> Match:
     return Match(found, len(ranked), sum(wanted.values()), tuple(ranked), wanted)
 
 
-def figures(matches: Sequence[Match], *, seed: int, average: bool) -> dict[str, Interval]:
+def figures(matches: Sequence[Match], *, seed: int, average: bool, rounds: int = 400) -> dict[str, Interval]:
     """Precision, recall and their harmonic mean over all images; average precision (AP50) when asked."""
     counts = np.array([(each.found, each.said, each.truth) for each in matches], "float64")
 
@@ -157,13 +157,16 @@ def figures(matches: Sequence[Match], *, seed: int, average: bool) -> dict[str, 
 
     n = len(matches)
     found = {
-        "hmean": bootstrap(n, lambda rows: of(rows, 2, (1, 2)), seed=seed),
-        "precision": bootstrap(n, lambda rows: of(rows, 1, (1,)), seed=seed),
-        "recall": bootstrap(n, lambda rows: of(rows, 1, (2,)), seed=seed),
+        "hmean": bootstrap(n, lambda rows: of(rows, 2, (1, 2)), seed=seed, rounds=rounds),
+        "precision": bootstrap(n, lambda rows: of(rows, 1, (1,)), seed=seed, rounds=rounds),
+        "recall": bootstrap(n, lambda rows: of(rows, 1, (2,)), seed=seed, rounds=rounds),
     }
     if average:
         found["ap50"] = bootstrap(
-            n, lambda rows: average_precision([matches[each] for each in rows]), seed=seed, rounds=100
+            n,
+            lambda rows: average_precision([matches[each] for each in rows]),
+            seed=seed,
+            rounds=min(rounds, 100),
         )
     return {name: each for name, each in found.items() if np.isfinite(each.value)}
 

@@ -21,6 +21,7 @@ from seatrial.checks._attribution import (
     cut,
     integrated_gradients,
     occlusion,
+    random_masks,
     target_of,
 )
 from seatrial.checks._explanation_findings import Explained
@@ -31,6 +32,7 @@ from seatrial.errors import EngineFailure, UsageError
 from seatrial.runtimes import Session
 
 _MOST = 96
+_SATURATED = 0.05  # an answer that no cell changes by more is explained by masks instead
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,7 @@ def _run(trial: Trial) -> list[Finding]:
         weights = [each.cells.gather(one) for each, one in zip(inputs, integrated.weights, strict=True)]
         method = "Integrated Gradients"
     else:
-        weights = [
-            occlusion(session, trial.contract, each.feed, each.cells, empty=each.empty, target=each.target)
-            for each in inputs
-        ]
-        method = "occlusion"
+        weights, method = _by_emptying(trial, session, inputs)
     curves = _curves(trial, session, inputs, weights, effort)
     explained = [
         Explained(
@@ -129,6 +127,29 @@ def _input(trial: Trial, passed: Predictions, place: int, most: int) -> _Input |
         return None
     empty = background(cells, feed[cells.name], trial.contract.vocabulary)
     return _Input(place, feed, cells, empty, target_of(trial.contract, outputs))
+
+
+def _by_emptying(trial: Trial, session: Session, inputs: Sequence[_Input]) -> tuple[list[Weights], str]:
+    """Occlusion; random masks where the answers are too sure to mind a single cell."""
+    weights = [
+        occlusion(session, trial.contract, each.feed, each.cells, empty=each.empty, target=each.target)
+        for each in inputs
+    ]
+    if float(np.median([np.abs(each).max() for each in weights])) >= _SATURATED:
+        return weights, "occlusion"
+    random = np.random.default_rng(trial.seed)
+    return [
+        random_masks(
+            session,
+            trial.contract,
+            each.feed,
+            each.cells,
+            empty=each.empty,
+            target=each.target,
+            random=random,
+        )
+        for each in inputs
+    ], "random masks"
 
 
 def _integrated(session: Session, inputs: Sequence[_Input]) -> Integrated | None:
