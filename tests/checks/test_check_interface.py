@@ -96,6 +96,12 @@ def test_doubles_that_were_vouched_for_are_meant():
     assert label_flaws(("crane", "crane"), vouched=False)
 
 
+def test_numbers_in_the_order_of_text_are_how_folders_are_read():
+    as_text = tuple(sorted(str(each) for each in range(12)))
+    assert label_flaws(as_text, vouched=False) == []
+    assert label_flaws((*as_text[1:], as_text[0]), vouched=False)
+
+
 def test_two_exchanged_classes_are_named(tmp_path):
     toy = Toy()
     toy.weight[:, [3, 8]] = toy.weight[:, [8, 3]]

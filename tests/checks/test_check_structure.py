@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial.checks import structure
+from seatrial.checks import deployment, structure
 from seatrial.checks._finding import Verdict
 from seatrial.checks._gate import run_check
 from seatrial.checks._graph_view import signatures
 from seatrial.checks._structure_findings import judge_computation, judge_leftovers, judge_load, judge_version
 from seatrial.errors import EngineFailure, MissingDependency, ModelError
 from seatrial.model.artifact import Operator, Problem
+from support.fake_trial import FakePool
 from support.toy_model import Toy, bad
 
 
@@ -155,3 +156,12 @@ def test_what_an_exporter_says_of_itself_changes_nothing():
     one = Operator("relu:0", "relu", {"struct_name": "/a/", "op_callstack": "file a"}, ("x",), ("y",))
     other = Operator("relu:0", "relu", {"struct_name": "/b/", "op_callstack": "file b"}, ("p",), ("q",))
     assert signatures([one]) == signatures([other])
+
+
+def test_a_format_that_no_installed_runtime_runs_is_not_exercised(tmp_path):
+    trial = Toy().trial(tmp_path)
+    alone = replace(trial, pool=FakePool(trial.artifact, {}), profile=replace(trial.profile, runtime="auto"))
+    found = {each.id: each.verdict for each in structure.run(alone)}
+    assert found["structure.files"] is Verdict.PASS
+    assert found["structure.load"] is Verdict.NOT_EXERCISED
+    assert "deployment.libraries" in bad(deployment.run(alone))

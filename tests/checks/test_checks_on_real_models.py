@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from seatrial.checks import deployment, interface, security, structure, weights
+from seatrial.checks._delivered import scan_files
 from seatrial.checks._finding import Verdict
 from seatrial.checks._gate import run_check
 from seatrial.checks._profile import Profile
@@ -209,3 +212,27 @@ def test_no_tensor_and_no_file_of_good_downloaded_models_fails(ppocr, tmp_path, 
                     model.name,
                     bad(list(result.findings)),
                 )
+
+
+SAVE = """
+import sys, paddle
+from paddle import nn
+net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1D(8))
+rate = paddle.optimizer.lr.CosineAnnealingDecay(1e-3, 10)
+adam = paddle.optimizer.AdamW(rate, parameters=net.parameters())
+net(paddle.rand([4, 4])).sum().backward()
+adam.step()
+for protocol in (2, 3, 4):
+    paddle.save(net.state_dict(), f"{sys.argv[1]}/{protocol}.pdparams", protocol=protocol)
+    paddle.save(adam.state_dict(), f"{sys.argv[1]}/{protocol}.pdopt", protocol=protocol)
+"""
+
+
+def test_checkpoints_as_paddle_saves_them_raise_no_alarm(tmp_path):
+    """Two of four scanners cry wolf here on a good .pdparams."""
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SAVE, str(tmp_path)], check=True, capture_output=True
+    )
+    scan = scan_files(sorted(tmp_path.iterdir()))
+    assert scan.pickles == 6
+    assert scan.threats == []

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from seatrial.checks._finding import Finding, Limit, Table, Text, Verdict
-from seatrial.errors import EngineFailure, MissingDependency, SeatrialError
+from seatrial.errors import EngineFailure, SeatrialError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,7 +133,7 @@ def judge_load(error: SeatrialError | None, artifact: Artifact, runtime: str, se
     if named:
         cause = Text(f"The operator '{named}' is unknown to this release.", f"该版本不认识算子“{named}”。")
     verdict = Verdict.FAIL
-    if isinstance(error, MissingDependency):
+    if isinstance(error, UsageError):  # no such engine here: nobody refused the model
         verdict = Verdict.NOT_EXERCISED
     elif isinstance(error, EngineFailure) and error.kind == "signal":
         cause = Text(

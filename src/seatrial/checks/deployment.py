@@ -22,6 +22,7 @@ from seatrial.checks._package_findings import (
 from seatrial.checks._requirements import NAMES, installed_version, judge_needs, judge_pins, read_pins
 from seatrial.checks._sbom import Materials, build_sbom, validate_sbom, write_sbom
 from seatrial.checks._trial import Check, Trial
+from seatrial.errors import SeatrialError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,10 @@ def run(trial: Trial) -> list[Finding]:
     trial.progress("deployment: shared libraries and versions")
     files = expand(trial.delivered)
     findings = [*_delivered(trial, files), *_locks(files)]
-    runtime = production_runtime(trial)
+    try:
+        runtime = production_runtime(trial)
+    except SeatrialError:
+        return [*findings, _not_installed(trial.profile.runtime)]
     installed = installed_runtime(runtime)
     if installed is None:
         return [*findings, _not_installed(runtime)]

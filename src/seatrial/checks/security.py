@@ -82,7 +82,7 @@ def judge_threats(group: Group, scan: Scan) -> Finding:
     looked_zh = f"{scan.blobs} 个文件（{scan.bytes / 1e6:.1f} MB）"
     limit = Limit(0, "check default: none is needed to run a model")
     if not found:
-        summary = Text(f"no {group.subject.en} in {looked}", f"在 {looked_zh} 中未发现{group.subject.zh}")
+        summary = Text(f"no {group.subject.en} in {looked}", f"在 {looked_zh}中未发现{group.subject.zh}")
         return Finding(group.id, Verdict.PASS, summary, scan.blobs, measured=0, limit=limit)
     first = found[0]
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""

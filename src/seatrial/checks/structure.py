@@ -39,7 +39,7 @@ def run(trial: Trial) -> list[Finding]:
     trial.progress("structure: files, versions, digests")
     artifact = trial.artifact
     problems = [each for each in artifact.problems if each.room == "structure"]
-    runtime = production_runtime(trial)
+    runtime = _runtime(trial)
     operators = operators_of(artifact)
     findings = [
         *_described(artifact, judge_problems(artifact, problems)),
@@ -78,10 +78,18 @@ def _since_baseline(trial: Trial, now: list[list[str]]) -> list[Finding]:
     return [judge_computation(now, before, trial.baseline.name, same_weights=same)]
 
 
+def _runtime(trial: Trial) -> str:
+    """The runtime of production; the profile's word when none is installed that runs this format."""
+    try:
+        return production_runtime(trial)
+    except SeatrialError:
+        return trial.profile.runtime
+
+
 def runtime_version(trial: Trial) -> str:
     """The version of the production runtime: what the profile declares, else what is installed here."""
     declared = str(trial.limit("structure.runtime_version", "").value or "")
-    runtime = production_runtime(trial)
+    runtime = _runtime(trial)
     names = DISTRIBUTIONS.get(runtime, (runtime,))
     return declared or next((version for name in names if (version := lazy.version(name))), "")
 
@@ -93,7 +101,7 @@ def _load(trial: Trial) -> Finding:
         production_session(trial)
     except SeatrialError as broke:
         error = broke
-    return judge_load(error, trial.artifact, production_runtime(trial), time.monotonic() - begin)
+    return judge_load(error, trial.artifact, _runtime(trial), time.monotonic() - begin)
 
 
 def _not_tried(count: int) -> Finding:
