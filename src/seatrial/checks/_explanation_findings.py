@@ -22,6 +22,7 @@ FIXED_PLACE = 0.35
 _COMPLETE = 0.05
 _SHOWN = 6
 _COMMON_GRID = (8, 8)
+_METHODS_ZH = {"Integrated Gradients": "积分梯度", "occlusion": "遮挡法", "random masks": "随机掩码法"}
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def faithful_finding(curves: Sequence[Curves], orders: int, method: str) -> Find
             f"Insertion minus deletion area is {gain:.3f} by {method} against {chance:.3f} in random "
             "order, over "
             f"{len(curves)} answers (p = {p_value:.2g}).",
-            f"按{method}排序，插入与删除曲线面积之差为 {gain:.3f}，随机排序为 {chance:.3f}"
+            f"按{_METHODS_ZH[method]}排序，插入与删除曲线面积之差为 {gain:.3f}，随机排序为 {chance:.3f}"
             f"（{len(curves)} 个答案，p = {p_value:.2g}）。",
         ),
         examined=len(curves),
@@ -198,7 +199,7 @@ def pictures_finding(explained: Sequence[Explained], method: str, what: str, con
         Verdict.WARN if bad else Verdict.PASS,
         Text(
             f"{len(explained)} answers explained by {method} ({what}); {silent} of them rest on nothing.",
-            f"用{method}解释了 {len(explained)} 个答案；其中 {silent} 个找不到任何依据。",
+            f"用{_METHODS_ZH[method]}解释了 {len(explained)} 个答案；其中 {silent} 个找不到任何依据。",
         ),
         examined=len(explained),
         measured=silent,
@@ -231,8 +232,8 @@ def _picture(each: Explained, method: str) -> Picture | None:
         paper,
         Text(f"{each.sample.key} → {each.answer}", f"{each.sample.key} → {each.answer}"),
         Text(
-            f"Input and its {method}: red speaks for the answer, blue against it{truth}.",
-            f"输入与其{method}：红色支持答案，蓝色反对。",
+            f"Input and what {method} found: red speaks for the answer, blue against it{truth}.",
+            f"输入与其{_METHODS_ZH[method]}结果：红色支持答案，蓝色反对。",
         ),
     )
 

@@ -104,8 +104,13 @@ def _fix(verdict: Verdict) -> Text | None:
     )
 
 
-def non_finite_finding(outcomes: Sequence[Outcome]) -> Finding:
-    """NaN and infinity: engines swallow them (ReLU maps NaN to 0), so only the boundary can refuse."""
+def non_finite_finding(outcomes: Sequence[Outcome], *, behind: Table | None = None) -> Finding:
+    """NaN and infinity: engines swallow them (ReLU maps NaN to 0), so only the boundary can refuse.
+
+    Args:
+        outcomes: Of all cases.
+        behind: What the bare engine does without the boundary, when it was asked.
+    """
     mine = [each for each in outcomes if each.case.name.split(":")[0] in _NON_FINITE]
     wrong = [each for each in mine if each.ending in ("nonsense", "crashed", "hung", "broke")]
     if not mine:
@@ -125,6 +130,7 @@ def non_finite_finding(outcomes: Sequence[Outcome]) -> Finding:
         examined=len(mine),
         measured=len(wrong),
         limit=Limit(0, "check default: an answer to NaN is invented"),
+        evidence=() if behind is None else (behind,),
         cause=_cause(Verdict.FAIL) if wrong else None,
         fix=_fix(Verdict.FAIL) if wrong else None,
     )
@@ -231,7 +237,7 @@ def invariance_finding(
         f"robustness.invariance-{relation.name}",
         verdict,
         Text(
-            f"With {relation.en}, {kept} of {n} answers stay the same.",
+            f"{kept} of {n} answers stay the same with this change: {relation.en}.",
             f"{relation.zh}后，{n} 个答案中有 {kept} 个保持不变。",
         ),
         examined=n,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from seatrial.checks import _robustness_findings as say
-from seatrial.checks._finding import Control, Finding, Text, Verdict
-from seatrial.checks._hostile import Canary, Case, Target, ask_all, canary_question, make_canary
+from seatrial.checks._finding import Control, Finding, Table, Text, Verdict
+from seatrial.checks._hostile import Canary, Case, Target, ask_all, canary_question, finite, make_canary
 from seatrial.checks._hostile_payloads import payload_cases
 from seatrial.checks._hostile_tensors import fatal, fuzz, tensor_cases
-from seatrial.checks._inference import predictions, production_session
+from seatrial.checks._inference import predictions, production_options, production_runtime, production_session
 from seatrial.checks._invariance import agrees, relations
 from seatrial.checks._trial import Check, Trial
-from seatrial.contract.sample import Sample
-from seatrial.errors import ContractViolation, SeatrialError
-from seatrial.runtimes import Session
+from seatrial.contract.sample import Array, Sample
+from seatrial.errors import ContractViolation, EngineFailure, SeatrialError
+from seatrial.runtimes import Session, open_session
 
 _FAST_SAMPLES, _FULL_SAMPLES = 24, 120
 _FAST_ROUNDS, _FULL_ROUNDS = 30, 400
@@ -50,12 +52,38 @@ def _run(trial: Trial) -> list[Finding]:
     findings = [
         say.level_finding("payloads", outcomes, deadline),
         say.level_finding("tensors", more, deadline),
-        say.non_finite_finding([*outcomes, *more]),
+        say.non_finite_finding([*outcomes, *more], behind=_behind(trial, feeds) if trial.full else None),
         say.fuzz_finding(failures, rounds, trial.seed),
         say.deadline_finding([*outcomes, *more], deadline),
         say.canary_finding(poisoned, asked, canary.spread),
     ]
     return findings + _invariances(trial)
+
+
+def _behind(trial: Trial, feeds: Mapping[str, Array]) -> Table | None:
+    """What the bare engine makes of refused tensors; None if it cannot be asked."""
+    rows: list[tuple[str, str]] = []
+    try:
+        with open_session(
+            trial.artifact, production_runtime(trial), production_options(trial), unverified=True
+        ) as bare:
+            refused = (case for case in tensor_cases(trial.contract, feeds) if case.must_refuse)
+            rows.extend((case.name, _bare_outcome(bare, case)) for case in refused)
+    except SeatrialError:
+        if not rows:
+            return None
+    title = Text("The engine alone, without the contract's boundary", "没有契约边界时引擎自身的行为")
+    return Table(title, ("case", "outcome"), tuple(rows))
+
+
+def _bare_outcome(bare: Session, case: Case) -> str:
+    try:
+        outputs = bare.run(case.make())
+    except EngineFailure as error:
+        return f"{error.kind}: {error.message[:120]}"
+    except SeatrialError as error:
+        return f"refused: {error.message[:120]}"
+    return "answered with finite numbers" if all(finite(each) for each in outputs) else "answered with NaN"
 
 
 def _good_sample(trial: Trial) -> Sample | None:
