@@ -65,7 +65,9 @@ def _one(trial: Trial, ground: Ground, variant: Variant, before: Sequence[Judged
     if tolerance is not ground.tolerance and finding.limit is not None:
         limit = replace(finding.limit, value=tolerance.scale_relative, source="float32 tolerance, calibrated")
         finding = replace(finding, limit=limit)
-    if said.verdict is not Verdict.PASS:
+    if said.verdict is Verdict.WARN:
+        finding = _amplified(ground, outcome, finding)
+    elif said.verdict is not Verdict.PASS:
         finding = _explained(trial, ground, outcome, finding, tolerance)
     return Judged(finding, outcome)
 
@@ -102,6 +104,22 @@ def _finding(ground: Ground, outcome: Outcome, said: Judgement) -> Finding:
     why, why_zh = "; ".join(e.en for e in said.reasons), "；".join(e.zh for e in said.reasons)
     en = f"{variant.label.en}: {why} ({figures})."
     return replace(finding, summary=Text(en, f"{variant.label.zh}：{why_zh}（{figures_zh}）。"))
+
+
+def _amplified(ground: Ground, outcome: Outcome, finding: Finding) -> Finding:
+    """Above the tolerance and below the ceiling, every answer the same: rounding, most likely."""
+    return replace(
+        finding,
+        evidence=(_worst_table(ground, outcome),),
+        cause=Text(
+            "Rounding that this model amplifies on some samples: equal models were seen 8.5e-4 apart.",
+            "模型在部分样本上放大了舍入误差：相同模型在真实输入上的差异可达 8.5e-4。",
+        ),
+        fix=Text(
+            "Nothing has to change while the answers stay the same; set consistency.tolerance to accept it.",
+            "只要答案一致就无需改动；可设置 consistency.tolerance 予以接受。",
+        ),
+    )
 
 
 def _explained(

@@ -24,7 +24,6 @@ UNKNOWN_SPREAD = 1e-6
 MOST_SAMPLES = {False: 64, True: 256}
 SECONDS = {False: 1.5, True: 10.0}  # of the plain reference; every variant costs about as much
 FEWEST_SAMPLES = 4
-SPREAD_SAMPLES = {False: 4, True: 16}  # whose amplification of rounding is measured
 
 
 @dataclass(frozen=True)
@@ -89,10 +88,9 @@ def _prepare(trial: Trial) -> Ground | Finding:
         return _no_reference(
             f"no sample got an answer; first: {first.message if first else 'the set is empty'}"
         )
-    some = spread(ran(reference), SPREAD_SAMPLES[trial.full])
-    feeds = [feed for i in some if (feed := reference.feeds[i]) is not None]
+    pairs = [(reference.feeds[i] or {}, reference.outputs[i] or ()) for i in ran(reference)]
     session = trial.pool.get(runtime, options)
-    spread_seen = natural_spread(session, feeds, rng=np.random.default_rng(trial.seed))
+    spread_seen = natural_spread(session, pairs, rng=np.random.default_rng(trial.seed))
     known = UNKNOWN_SPREAD if spread_seen is None else spread_seen
     tolerance, limit = _tolerance(trial, spread_seen, known)
     return Ground(

@@ -127,7 +127,10 @@ def _by_equality(
         for i, candidate in enumerate(theirs):
             if i <= used or candidate.value.size != each.value.size:
                 continue
-            found = tensor_error(each.value, _same_layout(candidate.value, each.value))
+            value = _same_layout(candidate.value, each.value)
+            if value.shape != each.value.shape:
+                continue  # as many numbers by chance, or another layout: no evidence either way
+            found = tensor_error(each.value, value)
             if best is None or found < best:
                 best, place = found, i
             if found <= tolerance:
