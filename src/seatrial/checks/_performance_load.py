@@ -139,7 +139,7 @@ def judge_decay(closed: Sequence[LoadResult], limit: Limit) -> Finding:
             f"最高每秒 {best:.4g} 个请求；{CLIENTS[-1]} 个客户端时保持 {kept:.0%}。",
         ),
         examined=sum(len(each.latencies) for each in closed),
-        measured=round(best, 2),
+        measured=round(kept, 3),
         limit=limit,
         evidence=(
             Table(

@@ -137,14 +137,14 @@ def accept_command(
     *, report: Path, name: str, reason: str, person: str | None, despite_fail: bool, store: Path | None
 ) -> None:
     """Accept the figures of REPORT (a report.json) as the baseline NAME. Nothing is ever overwritten."""
-    from seatrial.checks import Verdict, from_json
+    from seatrial.checks import Verdict, read_report
 
     if not report.is_file():
         raise NotFound(
             f"no report at {report}",
             hint="run: seatrial check MODEL --data HELDOUT -o OUT, then give OUT/report.json",
         )
-    read = from_json(report.read_text("utf-8"))
+    read = read_report(report)
     if read.verdict is not Verdict.PASS and not despite_fail:
         raise UsageError(
             f"the gate said no in this report: {read.reason.en}",
