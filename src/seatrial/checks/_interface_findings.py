@@ -147,11 +147,10 @@ def judge_preferences(found: Sequence[Preference], limit: Limit) -> Finding:
         Text(
             f"with {best.change.name} {best.changed:.1%} are right, as declared {best.declared:.1%}"
             if better
-            else f"none of {len(found)} other preprocessings does better than the declared one "
-            f"({best.declared:.1%})",
+            else f"none of {len(found)} other preprocessings does better than the declared one",
             f"采用“{best.change.name_zh}”时正确率为 {best.changed:.1%}，按契约为 {best.declared:.1%}"
             if better
-            else f"{len(found)} 种其他预处理均不优于契约声明的方式（{best.declared:.1%}）",
+            else f"{len(found)} 种其他预处理均不优于契约声明的方式",
         ),
         best.examined * (len(found) + 1),
         measured=round(best.changed - best.declared, 4),
