@@ -88,9 +88,11 @@ def _prepare(trial: Trial) -> Ground | Finding:
         return _no_reference(
             f"no sample got an answer; first: {first.message if first else 'the set is empty'}"
         )
-    pairs = [(reference.feeds[i] or {}, reference.outputs[i] or ()) for i in ran(reference)]
+    feeds = [feed for i in ran(reference) if (feed := reference.feeds[i]) is not None]
     session = trial.pool.get(runtime, options)
-    spread_seen = natural_spread(session, pairs, rng=np.random.default_rng(trial.seed))
+    spread_seen = natural_spread(
+        session, feeds, rng=np.random.default_rng(trial.seed), seconds=2 * SECONDS[trial.full]
+    )
     known = UNKNOWN_SPREAD if spread_seen is None else spread_seen
     tolerance, limit = _tolerance(trial, spread_seen, known)
     return Ground(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +96,7 @@ def permutation(session: Session, rows: Sequence[Feed], *, rng: np.random.Genera
 
 
 def natural_spread(
-    session: Session, asked: Sequence[tuple[Feed, Sequence[Any]]], *, rng: np.random.Generator
+    session: Session, feeds: Sequence[Feed], *, rng: np.random.Generator, seconds: float = math.inf
 ) -> float | None:
     """Scale-relative change of the outputs when float inputs move by a few units in the last place.
 
@@ -104,18 +106,23 @@ def natural_spread(
 
     Args:
         session: The reference.
-        asked: Feeds with the outputs they gave.
+        feeds: Of the samples; each is asked alone with and without noise, so that what a batch does to
+            its rows never widens the tolerance.
         rng: Draws the noise.
+        seconds: No further sample is asked after these.
 
     Returns:
         The largest change of any sample, or None when no input is a float.
     """
     largest: float | None = None
-    for feed, outputs in asked:
+    begin = time.monotonic()
+    for feed in feeds:
+        if largest is not None and time.monotonic() - begin > seconds:
+            break
         if not any(np.asarray(value).dtype.kind == "f" for value in feed.values()):
             return None
         moved = session.run({name: _nudged(value, rng) for name, value in feed.items()})
-        for one, other in zip(outputs, moved, strict=True):
+        for one, other in zip(session.run(feed), moved, strict=True):
             found = compare(one, other)
             if not found.structure:
                 largest = max(largest or 0.0, found.scale_relative)
