@@ -113,9 +113,9 @@ def test_integrated_gradients_are_exact_for_a_straight_line():
 
     feed = {"image": np.random.default_rng(1).random((1, 1, 8, 8)).astype("float32")}
     cells = attribution.cut(contract, feed)
-    found = attribution.integrated_gradients(
-        Line(), [feed], cells, empties=[np.zeros_like(feed["image"])], places=[0], steps=8
-    )
+    one = attribution.Target(lambda got: got[0][:, 0], "the line", 0)
+    asked = attribution.Question(feed, cells, np.zeros_like(feed["image"]), one)
+    found = attribution.integrated_gradients(Line(), [asked], steps=8)
     assert found.residual[0] < 1e-5
     assert found.weights[0] == pytest.approx((feed["image"] * slope)[0, 0], abs=1e-6)
 
@@ -129,7 +129,10 @@ def test_cells_cover_every_pixel_once(height, width, most):
     assert cells is not None
     assert set(np.unique(cells.index)) == set(range(cells.count))
     assert cells.count <= most
-    everything = attribution.without(feed, cells, np.ones_like(feed["x"]), np.ones(cells.count, bool))
+    one = attribution.Target(lambda got: got[0][:, 0], "anything", 0)
+    everything = attribution.Question(feed, cells, np.ones_like(feed["x"]), one).without(
+        np.ones(cells.count, bool)
+    )
     assert everything["x"].all()
     assert cells.gather(np.ones((height, width))).sum() == height * width
 

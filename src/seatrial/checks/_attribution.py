@@ -123,6 +123,29 @@ class Target:
     flat: int | None
 
 
+@dataclass(frozen=True)
+class Question:
+    """One answer to explain.
+
+    Attributes:
+        feed: Its input, batch axis of 1.
+        cells: How the input is cut.
+        empty: The input with nothing in it.
+        target: The figure that is explained.
+    """
+
+    feed: Feed
+    cells: Cells
+    empty: Array
+    target: Target
+
+    def without(self, gone: NDArray[np.bool_]) -> dict[str, Array]:
+        """The feed with the chosen cells emptied."""
+        name, array = self.cells.name, self.feed[self.cells.name]
+        emptied = np.where(self.cells.spread(gone, array.ndim), self.empty, array)
+        return {**self.feed, name: emptied.astype(array.dtype)}
+
+
 def target_of(contract: Contract, outputs: Sequence[Array]) -> Target:
     """What to explain, fixed by the answer to the untouched input.
 
@@ -162,40 +185,25 @@ def ask_rows(session: Session, contract: Contract, feeds: Sequence[Feed], target
     return np.concatenate(found)
 
 
-def without(feed: Feed, cells: Cells, empty: Array, gone: NDArray[np.bool_]) -> dict[str, Array]:
-    """The feed with the chosen cells emptied."""
-    array = feed[cells.name]
-    return {**feed, cells.name: np.where(cells.spread(gone, array.ndim), empty, array).astype(array.dtype)}
-
-
-def occlusion(
-    session: Session, contract: Contract, feed: Feed, cells: Cells, *, empty: Array, target: Target
-) -> Weights:
+def occlusion(session: Session, contract: Contract, asked: Question) -> Weights:
     """How far the figure falls when one cell is emptied, for each cell (Zeiler and Fergus 2014)."""
-    masks = np.eye(cells.count, dtype=bool)
-    feeds = [feed, *(without(feed, cells, empty, mask) for mask in masks)]
-    got = ask_rows(session, contract, feeds, target)
+    masks = np.eye(asked.cells.count, dtype=bool)
+    feeds = [asked.feed, *(asked.without(mask) for mask in masks)]
+    got = ask_rows(session, contract, feeds, asked.target)
     weights: Weights = got[0] - got[1:]
     return weights
 
 
 def random_masks(
-    session: Session,
-    contract: Contract,
-    feed: Feed,
-    cells: Cells,
-    *,
-    empty: Array,
-    target: Target,
-    random: np.random.Generator,
+    session: Session, contract: Contract, asked: Question, *, random: np.random.Generator
 ) -> Weights:
     """How much a cell adds where half of the others are gone (RISE, Petsiuk et al. 2018).
 
     For answers so sure that no single cell changes them.
     """
-    gone = random.random((2 * cells.count, cells.count)) < 0.5
+    gone = random.random((2 * asked.cells.count, asked.cells.count)) < 0.5
     gone = np.concatenate([gone, ~gone])  # in pairs, so that every cell is seen both ways
-    got = ask_rows(session, contract, [without(feed, cells, empty, mask) for mask in gone], target)
+    got = ask_rows(session, contract, [asked.without(mask) for mask in gone], asked.target)
     kept = ~gone
     weights: Weights = (kept * got[:, None]).sum(axis=0) / np.maximum(kept.sum(axis=0), 1)
     weights -= (gone * got[:, None]).sum(axis=0) / np.maximum(gone.sum(axis=0), 1)
@@ -217,51 +225,32 @@ class Integrated:
     change: Weights
 
 
-def integrated_gradients(
-    session: Session,
-    feeds: Sequence[Feed],
-    cells: Cells,
-    *,
-    empties: Sequence[Array],
-    places: Sequence[int],
-    steps: int = _STEPS,
-) -> Integrated:
+def integrated_gradients(session: Session, asked: Sequence[Question], *, steps: int = _STEPS) -> Integrated:
     """Gradients along the straight way from the empty input to the input, summed (midpoint rule).
 
     Args:
         session: One that gives gradients.
-        feeds: Each with a batch axis of 1; equal shapes.
-        cells: How they are cut; names the input.
-        empties: The empty input for each.
-        places: Place of the explained figure in a row of the first output, for each.
+        asked: Answers whose figure is one place of the first output.
         steps: Points on the way.
 
     Raises:
         UsageError: This runtime or graph gives no gradients.
     """
-    name = cells.name
     shares = (np.arange(steps) + 0.5) / steps
-    weights = []
-    for feed, empty, place in zip(feeds, empties, places, strict=True):
-        array, shape = feed[name], [steps, *[1] * (feed[name].ndim - 1)]
-        way = (empty + shares.reshape(shape) * (array - empty)).astype(array.dtype)
-        batch = {
-            each: way if each == name else np.repeat(value, steps, axis=0) for each, value in feed.items()
-        }
+    weights, change = [], []
+    for each in asked:
+        name, place, array = each.cells.name, each.target.flat or 0, each.feed[each.cells.name]
+        shape = [steps, *[1] * (array.ndim - 1)]
+        way = (each.empty + shares.reshape(shape) * (array - each.empty)).astype(array.dtype)
+        batch = {key: np.repeat(value, steps, axis=0) for key, value in each.feed.items()} | {name: way}
         gradient = session.gradients(batch, of=name, output=0, index=[place] * steps)
-        product = (gradient.astype("float64").mean(axis=0) * (array - empty)[0]).astype("float64")
-        weights.append(
-            product.sum(axis=-1 if cells.channels_last else 0) if cells.kind == "picture" else product
-        )
-    change = np.array(
-        [
-            float(session.run(feed)[0].reshape(-1)[place])
-            - float(session.run({**feed, name: empty})[0].reshape(-1)[place])
-            for feed, empty, place in zip(feeds, empties, places, strict=True)
-        ]
-    )
-    residual = np.abs(np.array([float(each.sum()) for each in weights]) - change)
-    return Integrated(tuple(weights), residual, change)
+        product = gradient.astype("float64").mean(axis=0) * (array - each.empty)[0]
+        is_picture = each.cells.kind == "picture"
+        weights.append(product.sum(axis=-1 if each.cells.channels_last else 0) if is_picture else product)
+        ends = [session.run(each.feed)[0], session.run({**each.feed, name: each.empty})[0]]
+        change.append(float(ends[0].reshape(-1)[place]) - float(ends[1].reshape(-1)[place]))
+    residual = np.abs(np.array([float(each.sum()) for each in weights]) - np.array(change))
+    return Integrated(tuple(weights), residual, np.array(change))
 
 
 def as_map(cells: Cells, weights: Any) -> Weights:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seatrial.checks._attribution import Cells, Feed, Target, Weights, ask_rows, without
+from seatrial.checks._attribution import Question, Weights, ask_rows
 from seatrial.contract import Contract
-from seatrial.contract.sample import Array
 from seatrial.runtimes import Session
 
 
@@ -38,12 +37,9 @@ class Curves:
 def curves(
     session: Session,
     contract: Contract,
-    feed: Feed,
-    cells: Cells,
-    *,
-    empty: Array,
-    target: Target,
+    asked: Question,
     weights: Weights,
+    *,
     random: np.random.Generator,
     orders: int,
     steps: int,
@@ -53,25 +49,23 @@ def curves(
     Args:
         session: Of the deployed artifact.
         contract: Of the model.
-        feed: With a batch axis of 1.
-        cells: How it is cut.
-        empty: The input with nothing in it.
-        target: The figure that is explained.
+        asked: The answer that is explained.
         weights: By cell.
         random: For the random orders.
         orders: Random orders.
         steps: Points of each curve beyond the first.
     """
-    ranked = [np.argsort(-weights, kind="stable"), *(random.permutation(cells.count) for _ in range(orders))]
-    cuts = np.unique(np.rint(np.linspace(0, cells.count, steps + 1)).astype(int))
+    count = asked.cells.count
+    ranked = [np.argsort(-weights, kind="stable"), *(random.permutation(count) for _ in range(orders))]
+    cuts = np.unique(np.rint(np.linspace(0, count, steps + 1)).astype(int))
     feeds = []
     for order in ranked:
         for cutoff in cuts:
-            gone = np.zeros(cells.count, bool)
+            gone = np.zeros(count, bool)
             gone[order[:cutoff]] = True
-            feeds += [without(feed, cells, empty, gone), without(feed, cells, empty, ~gone)]
-    got = ask_rows(session, contract, feeds, target).reshape(len(ranked), len(cuts), 2)
-    share = cuts / cells.count
+            feeds += [asked.without(gone), asked.without(~gone)]
+    got = ask_rows(session, contract, feeds, asked.target).reshape(len(ranked), len(cuts), 2)
+    share = cuts / count
     gap = got[:, :, 1] - got[:, :, 0]
     areas = ((gap[:, 1:] + gap[:, :-1]) / 2 * np.diff(share)).sum(axis=1)  # trapezoids
     return Curves(got[0, :, 0], got[0, :, 1], float(areas[0]), tuple(float(each) for each in areas[1:]))

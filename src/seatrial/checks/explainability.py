@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
 from seatrial.checks import _explanation_findings as say
 from seatrial.checks import _faithfulness as faith
 from seatrial.checks._attribution import (
-    Cells,
     Feed,
     Integrated,
-    Target,
+    Question,
     Weights,
     background,
     cut,
@@ -57,17 +55,6 @@ def _effort(feed: Feed, *, full: bool) -> _Effort:
     return replace(effort, inputs=4 * effort.inputs, cells=max(effort.cells, 64)) if full else effort
 
 
-@dataclass(frozen=True)
-class _Input:
-    """One input to explain."""
-
-    place: int
-    feed: Feed
-    cells: Cells
-    empty: Any
-    target: Target
-
-
 def _run(trial: Trial) -> list[Finding]:
     passed = predictions(trial)
     session = production_session(trial)
@@ -76,7 +63,8 @@ def _run(trial: Trial) -> list[Finding]:
         return [say.nothing_to_cut(len(passed))]
     effort = _effort(first, full=trial.full)
     found = (_input(trial, passed, place, effort.cells) for place in _chosen(passed))
-    inputs = list(islice((each for each in found if each is not None), effort.inputs))
+    chosen = list(islice((each for each in found if each is not None), effort.inputs))
+    places, inputs = [place for place, _ in chosen], [asked for _, asked in chosen]
     if not inputs:
         return [say.nothing_to_cut(len(passed))]
     trial.progress(f"explaining {len(inputs)} answers")
@@ -91,13 +79,13 @@ def _run(trial: Trial) -> list[Finding]:
     curves = _curves(trial, session, inputs, weights, effort)
     explained = [
         Explained(
-            sample=passed.samples[each.place],
-            answer=say.answer_text(passed.answers[each.place]),
+            sample=passed.samples[place],
+            answer=say.answer_text(passed.answers[place]),
             feed=each.feed,
             cells=each.cells,
             weights=one,
         )
-        for each, one in zip(inputs, weights, strict=True)
+        for place, each, one in zip(places, inputs, weights, strict=True)
     ]
     findings.append(say.pictures_finding(explained, method, inputs[0].target.what, trial.contract))
     findings.append(say.faithful_finding(curves, effort.orders, method))
@@ -118,7 +106,7 @@ def _chosen(passed: Predictions) -> list[int]:
     return chosen[:_MOST]
 
 
-def _input(trial: Trial, passed: Predictions, place: int, most: int) -> _Input | None:
+def _input(trial: Trial, passed: Predictions, place: int, most: int) -> tuple[int, Question] | None:
     feed, outputs = passed.feeds[place], passed.outputs[place]
     if feed is None or outputs is None or not outputs[0].size or outputs[0].dtype.kind != "f":
         return None
@@ -126,44 +114,24 @@ def _input(trial: Trial, passed: Predictions, place: int, most: int) -> _Input |
     if cells is None:
         return None
     empty = background(cells, feed[cells.name], trial.contract.vocabulary)
-    return _Input(place, feed, cells, empty, target_of(trial.contract, outputs))
+    return place, Question(feed, cells, empty, target_of(trial.contract, outputs))
 
 
-def _by_emptying(trial: Trial, session: Session, inputs: Sequence[_Input]) -> tuple[list[Weights], str]:
+def _by_emptying(trial: Trial, session: Session, inputs: Sequence[Question]) -> tuple[list[Weights], str]:
     """Occlusion; random masks where the answers are too sure to mind a single cell."""
-    weights = [
-        occlusion(session, trial.contract, each.feed, each.cells, empty=each.empty, target=each.target)
-        for each in inputs
-    ]
+    weights = [occlusion(session, trial.contract, each) for each in inputs]
     if float(np.median([np.abs(each).max() for each in weights])) >= _SATURATED:
         return weights, "occlusion"
     random = np.random.default_rng(trial.seed)
-    return [
-        random_masks(
-            session,
-            trial.contract,
-            each.feed,
-            each.cells,
-            empty=each.empty,
-            target=each.target,
-            random=random,
-        )
-        for each in inputs
-    ], "random masks"
+    return [random_masks(session, trial.contract, each, random=random) for each in inputs], "random masks"
 
 
-def _integrated(session: Session, inputs: Sequence[_Input]) -> Integrated | None:
+def _integrated(session: Session, inputs: Sequence[Question]) -> Integrated | None:
     """Integrated Gradients where the runtime gives them for these graphs; else None."""
     if any(each.target.flat is None or each.cells.kind == "tokens" for each in inputs):
         return None
     try:
-        return integrated_gradients(
-            session,
-            [each.feed for each in inputs],
-            inputs[0].cells,
-            empties=[each.empty for each in inputs],
-            places=[each.target.flat or 0 for each in inputs],
-        )
+        return integrated_gradients(session, inputs)
     except (UsageError, EngineFailure):
         return None
 
@@ -171,7 +139,7 @@ def _integrated(session: Session, inputs: Sequence[_Input]) -> Integrated | None
 def _curves(
     trial: Trial,
     session: Session,
-    inputs: Sequence[_Input],
+    inputs: Sequence[Question],
     weights: Sequence[Weights],
     effort: _Effort,
 ) -> list[faith.Curves]:
@@ -180,11 +148,8 @@ def _curves(
         faith.curves(
             session,
             trial.contract,
-            each.feed,
-            each.cells,
-            empty=each.empty,
-            target=each.target,
-            weights=one,
+            each,
+            one,
             random=random,
             orders=effort.orders,
             steps=effort.steps,
