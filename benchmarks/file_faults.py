@@ -2,7 +2,9 @@
 
 Peers in the same run: load and run; accuracy drop over one point; top-1 agreement; golden outputs. Ours: the
 fast tier against the accepted baseline of the good release, first with nothing pinned, then (for what went
-through) with the weights' digest pinned in the contract. The good release must pass. Usage: python benchmarks/file_faults.py [--only FAULT] [--out JSON]
+through) with the weights' digest pinned in the contract. The good release must pass.
+
+Usage: python benchmarks/file_faults.py [--only FAULT] [--out JSON]
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -153,7 +152,6 @@ def _record(findings: list[Finding]) -> dict[str, Any]:
     figures: dict[str, Any] = {each.id: each.measured for each in findings if each.measured is not None}
     for each in findings:
         if each.id == "performance.service":
-            figures["recorded_at_seconds"] = round(time.time())
             figures["service_ms"] = each.data.get("quantiles_ms")
     return figures
 
