@@ -91,6 +91,16 @@ def test_permuted_classes_are_named(tmp_path):
     assert "north" in permuted["accuracy.classes"].where
 
 
+def test_a_rare_class_that_is_unlucky_is_not_blamed(tmp_path):
+    images, labels = quadrants.pictures(203)
+    labels = np.where(np.arange(203) >= 200, 3, np.minimum(labels, 2))
+    images[200:] = images[0]
+    trial = quadrants.trial(tmp_path, held_out=quadrants.held_out(images, labels), run=quadrants.engine())
+    classes = found(trial)["accuracy.classes"]
+    assert classes.measured == 0.0
+    assert classes.verdict is Verdict.PASS
+
+
 def test_three_rows_are_inconclusive_and_say_how_many_are_needed(tmp_path):
     result = run_check(CHECK, quadrants.trial(tmp_path, count=3))
     assert result.verdict is Verdict.INCONCLUSIVE
