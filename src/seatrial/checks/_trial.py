@@ -48,7 +48,9 @@ class Baseline:
 class SessionPool(Protocol):
     """Opens sessions in workers and reuses those with equal options; closed by the gate at the end."""
 
-    def get(self, runtime: str, options: SessionOptions | None = None, *, artifact: Artifact | None = None) -> Session:
+    def get(
+        self, runtime: str, options: SessionOptions | None = None, *, artifact: Artifact | None = None
+    ) -> Session:
         """A live session of the trial's artifact (or another); opened on first use, reopened when dead."""
         ...
 
