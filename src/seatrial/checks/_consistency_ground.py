@@ -121,7 +121,9 @@ def _tolerance(trial: Trial, spread_seen: float | None, known: float) -> tuple[T
             tolerance, scale_relative=float(asked.value), kl_mean=tolerance.kl_mean * max(1.0, widened**2)
         )
         return own, Limit(own.scale_relative, asked.source)
-    return tolerance, Limit(tolerance.scale_relative, f"{precision} tolerance, {said}, at most {CEILING:g}")
+    return tolerance, Limit(
+        float(f"{tolerance.scale_relative:.3g}"), f"{precision} tolerance, {said}, at most {CEILING:g}"
+    )
 
 
 def _affordable(trial: Trial, runtime: str, options: SessionOptions) -> tuple[Sample, ...]:
