@@ -149,8 +149,9 @@ def _validated(source: Source) -> ContractDocument:
     try:
         return ContractDocument.model_validate(source.data)
     except ValidationError as error:
-        # Of the errors about one field the deepest says most: a union reports one for each member.
-        every = error.errors()
+        # A misspelt field is unknown and its right name is missing: the unknown one says what to mend. Of the
+        # errors about one field the deepest says most: a union reports one for each member.
+        every = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         first = max(
             (each for each in every if each["loc"][:1] == every[0]["loc"][:1]), key=lambda e: len(e["loc"])
         )
