@@ -98,7 +98,7 @@ class Trial:
     progress: Callable[[str], None] = field(default=lambda _: None)
 
     def limit(self, name: str, default: Scalar, *, unit: str = "", reason: str = "") -> Limit:
-        """The bound called `name` (`consistency.max_abs`), from the contract, else the profile, else `default`."""
+        """The bound called `name`, from the contract, else the profile, else `default`."""
         for value, source in (
             (self.contract.limits.get(name), "contract"),
             (self.profile.limits.get(name), f"profile {self.profile.name}"),
