@@ -128,6 +128,7 @@ def run_check(check: Check, trial: Trial, command: str = "seatrial check") -> Ch
         reproduce=f"{command} --only {check.name}",
         error=error,
         examined=examined,
+        headline=check.headline,
     )
 
 

@@ -29,6 +29,7 @@ class CheckResult:
         reproduce: The command that runs only this check again.
         error: Why the check itself broke, or empty.
         examined: Items examined in all.
+        headline: Id of the finding that speaks for the check when it passes; empty for the tightest one.
     """
 
     name: str
@@ -44,6 +45,7 @@ class CheckResult:
     reproduce: str
     error: str = ""
     examined: int = 0
+    headline: str = ""
 
 
 @dataclass(frozen=True)

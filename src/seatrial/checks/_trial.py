@@ -121,6 +121,8 @@ class Check:
         run: Looks and answers; one finding for each thing it looked at, PASS ones included.
         control: Feeds the check's own judgement a poisoned copy; must be rejected.
         record: Figures to keep in a baseline, from the findings; JSON-able.
+        headline: Id of the finding that speaks for the check when it passes, such as `accuracy.score`; the one
+            nearest to its limit when empty.
     """
 
     name: str
@@ -133,3 +135,4 @@ class Check:
     record: Callable[[list[Finding]], dict[str, Any]] = field(
         default=lambda findings: {each.id: each.measured for each in findings if each.measured is not None}
     )
+    headline: str = ""

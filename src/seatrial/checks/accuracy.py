@@ -242,5 +242,6 @@ CHECK = Check(
     promises=("M04",),
     run=_run,
     control=_control,
+    headline="accuracy.score",
     record=_record,
 )

@@ -167,5 +167,6 @@ CHECK = Check(
     promises=("M06",),
     run=_run,
     control=_control,
+    headline="performance.latency",
     record=_record,
 )

@@ -20,7 +20,7 @@ class Row:
 
     Attributes:
         result: Of the check.
-        decisive: The finding that gave the check its verdict, the tightest of them; None when it broke first.
+        decisive: The finding that gave the check its verdict: the headline or the tightest; None when it broke.
         comparison: Its figure and limit, or None.
         control: `rejected`, `accepted` (the check cannot say no today) or `none` (it broke before).
     """
@@ -63,9 +63,12 @@ def failures(report: Report) -> list[tuple[CheckResult, Finding]]:
 def _row(result: CheckResult) -> Row:
     control = "none" if result.control is None else "rejected" if result.control.rejected else "accepted"
     alike = [each for each in result.findings if each.verdict is result.verdict]
-    # Of the findings that decided, the one nearest to its limit says most.
+    # Of the findings that decided, the check's own headline says most, else the one nearest to its limit.
     compared = [(compare(each), each) for each in alike]
     with_share = [(both, each) for both, each in compared if both and both.share is not None]
+    leading = next((pair for pair in compared if pair[1].id == result.headline), None)
+    if result.verdict is Verdict.PASS and leading:
+        return Row(result, leading[1], leading[0], control)
     if result.verdict is Verdict.PASS and with_share:
         nearest, decisive = max(with_share, key=lambda pair: pair[0].share or 0.0)
         return Row(result, decisive, nearest, control)
