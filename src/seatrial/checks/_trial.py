@@ -121,8 +121,8 @@ class Check:
         run: Looks and answers; one finding for each thing it looked at, PASS ones included.
         control: Feeds the check's own judgement a poisoned copy; must be rejected.
         record: Figures to keep in a baseline, from the findings; JSON-able.
-        headline: Id of the finding that speaks for the check when it passes, such as `accuracy.score`; the one
-            nearest to its limit when empty.
+        headline: Id of the finding that speaks for the check when it passes, such as `accuracy.score`; when
+            empty, the one nearest to its limit does.
     """
 
     name: str

@@ -20,7 +20,7 @@ class Row:
 
     Attributes:
         result: Of the check.
-        decisive: The finding that gave the check its verdict: the headline or the tightest; None when it broke.
+        decisive: The finding that speaks for the check: its headline or the tightest; None when it broke.
         comparison: Its figure and limit, or None.
         control: `rejected`, `accepted` (the check cannot say no today) or `none` (it broke before).
     """
