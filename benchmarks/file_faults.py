@@ -69,7 +69,8 @@ def naive(good: Any, got: Any, labels: Any) -> tuple[bool, bool, bool, bool]:
         return (True,) * 4
     accuracy = [(each.argmax(1) == labels).mean() for each in (good, got)]
     agreement = (good.argmax(1) == got.argmax(1)).mean()
-    return False, accuracy[0] - accuracy[1] > 0.01, agreement < 1, not np.abs(good - got).max() <= 1e-4
+    worst = float(np.abs(good - got).max())
+    return False, bool(accuracy[0] - accuracy[1] > 0.01), bool(agreement < 1), not worst <= 1e-4
 
 
 def gate(folder: Path, data: Path, store: Path, out: Path) -> tuple[bool, str]:
