@@ -226,6 +226,22 @@ class TestLabelFiles:
         with pytest.raises(ContractViolation, match="labels are not those of this contract"):
             load_contract(path)
 
+    def test_a_missing_fingerprint_comes_with_the_line_to_write(self, path: Path) -> None:
+        digest = load_contract(path).fingerprints["labels"]
+        text = path.read_text("utf-8")
+        path.write_text(text.replace(f", sha256: '{digest}'", ""), "utf-8")
+        with pytest.raises(ContractViolation, match="labels.sha256: this field is missing") as caught:
+            load_contract(path)
+        assert f"write sha256: '{digest}'" in caught.value.hint
+        path.write_text(text.replace(digest, "sha256:short"), "utf-8")
+        with pytest.raises(ContractViolation) as caught:
+            load_contract(path)
+        assert f"write sha256: '{digest}'" in caught.value.hint
+        path.with_name("keys.txt").unlink()
+        with pytest.raises(ContractViolation) as caught:
+            load_contract(path)
+        assert "64 hex digits" in caught.value.hint
+
     def test_windows_line_ends_are_the_same_list(self, path: Path) -> None:
         keys = path.with_name("keys.txt")
         keys.write_bytes(keys.read_bytes().replace(b"\n", b"\r\n"))

@@ -106,7 +106,7 @@ def load_contract(path: Path, *, root: Path | None = None) -> Contract:
 def parse_contract(text: str, *, root: Path, name: str = "contract") -> Contract:
     """A contract from its YAML text; as `load_contract`."""
     source = parse(text, name)
-    document = _validated(source)
+    document = _validated(source, root)
     fingerprints = {str(key): value for key, value in document.fingerprints.items()}
     files: dict[str, str] = {}
     lists = {}
@@ -136,7 +136,7 @@ def parse_contract(text: str, *, root: Path, name: str = "contract") -> Contract
     )
 
 
-def _validated(source: Source) -> ContractDocument:
+def _validated(source: Source, root: Path) -> ContractDocument:
     if not isinstance(source.data, dict):
         raise ContractViolation(
             f"{source.name} is no contract: it must hold fields such as name, task and inputs"
@@ -159,7 +159,8 @@ def _validated(source: Source) -> ContractDocument:
             raise _unknown(source, first["loc"]) from error
         # pydantic puts the name of a union's member into the path; the file has no such field.
         path = [part for part in first["loc"] if not (isinstance(part, str) and _UNION_MEMBER.search(part))]
-        raise ContractViolation(f"{source.place(path)}: {_said(first)}", hint=_hint(first)) from error
+        hint = _sha256_line(source, path, root) if path[-1:] == ["sha256"] else _hint(first)
+        raise ContractViolation(f"{source.place(path)}: {_said(first)}", hint=hint) from error
 
 
 _UNION_MEMBER = re.compile(r"[\[\]]|^(NamesFile|int|float|str|bool|none)$")
@@ -173,6 +174,16 @@ def _said(error: Any) -> str:
     return f"{message[:1].lower()}{message[1:]}" + (
         "" if isinstance(given, dict | list) else f", not {given!r}"
     )
+
+
+def _sha256_line(source: Source, path: Sequence[Any], root: Path) -> str:
+    """The line to write: nobody works out by hand what the program can read; vouching for it stays theirs."""
+    try:
+        file = str(source.data[path[0]]["file"])
+        names = read_names(inside(root, file))
+    except (ContractViolation, KeyError, TypeError):
+        return "write sha256:<64 hex digits>, of the names, one a line"
+    return f"if '{file}' ({len(names)} names) is the model's own list, write sha256: '{fingerprint(names)}'"
 
 
 def _hint(error: Any) -> str:
