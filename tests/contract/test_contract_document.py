@@ -230,7 +230,7 @@ class TestLabelFiles:
         digest = load_contract(path).fingerprints["labels"]
         text = path.read_text("utf-8")
         path.write_text(text.replace(f", sha256: '{digest}'", ""), "utf-8")
-        with pytest.raises(ContractViolation, match="labels.sha256: this field is missing") as caught:
+        with pytest.raises(ContractViolation, match=r"labels\.sha256: this field is missing") as caught:
             load_contract(path)
         assert f"write sha256: '{digest}'" in caught.value.hint
         path.write_text(text.replace(digest, "sha256:short"), "utf-8")
