@@ -89,7 +89,9 @@ def _file(path: Path) -> Iterator[tuple[str, Any]]:
         yield str(path), np.load(path, allow_pickle=False)
     elif path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
-            yield str(path), {key: arrays[key] for key in arrays.files}
+            # One array is the sample itself, as in a held-out set; several go to the inputs of their names.
+            found = {key: arrays[key] for key in arrays.files}
+            yield str(path), found if len(found) > 1 else next(iter(found.values()), found)
     elif path.suffix == ".txt":
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
             yield f"{path}:{number}", line

@@ -138,7 +138,7 @@ def _staging(out: Path) -> Iterator[Path]:
         raise UsageError(f"{out} is there already and not an empty folder", hint="give another place")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.resolve().parent))
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error}") from error
     try:
