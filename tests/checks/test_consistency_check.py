@@ -12,7 +12,7 @@ from seatrial.checks._profile import Profile
 from seatrial.checks._trial import Baseline
 from seatrial.checks.consistency import CHECK
 from seatrial.contract import Contract, Pipeline, StepCall
-from seatrial.errors import EngineFailure, UsageError
+from seatrial.errors import EngineFailure, MissingDependency, UsageError
 from seatrial.runtimes import Exercise, OperatorOutput
 from support.fake_trial import FakePool, FakeSession, make_artifact, make_held_out, make_trial
 
@@ -65,7 +65,15 @@ def session(run, *, trace=None, precision=None, runtime="fake"):
 
 
 def findings(
-    tmp_path, functions, *, profile=PROFILE, baseline=None, images=IMAGES, full=False, artifact=None
+    tmp_path,
+    functions,
+    *,
+    profile=PROFILE,
+    baseline=None,
+    images=IMAGES,
+    full=False,
+    artifact=None,
+    pool=FakePool,
 ):
     artifact = artifact or make_artifact(tmp_path / "model", {"w": W1})
     steps = Pipeline((StepCall("topk", {"k": 2}),))
@@ -79,7 +87,7 @@ def findings(
         profile=profile,
         baseline=baseline,
         full=full,
-        pool=FakePool(artifact, functions),
+        pool=pool(artifact, functions),
     )
     return trial, {each.id.removeprefix("consistency."): each for each in CHECK.run(trial)}
 
@@ -147,6 +155,51 @@ def test_a_runtime_that_dies_fails_and_one_that_is_missing_was_not_exercised(tmp
     assert found["other"].verdict is Verdict.FAIL
     _, found = findings(tmp_path, {"fake": session(good)})
     assert found["other"].verdict is Verdict.NOT_EXERCISED
+
+
+def test_what_is_missing_comes_with_the_line_that_installs_it(tmp_path):
+    pip = "pip install 'seatrial[other]'"
+
+    class NoConverter(FakePool):
+        def converted(self, format_name):
+            raise MissingDependency("paddle2onnx is not installed", hint=pip)
+
+    class NoRuntime(FakePool):
+        def runtimes(self):
+            return ("fake",)
+
+        def converted(self, format_name):
+            return replace(self.artifact, format=format_name, digest="sha256:converted")
+
+    absent = MissingDependency("other is not installed", hint=pip)
+    for pool, fakes in ((NoConverter, {}), (NoRuntime, {"other": absent})):
+        _, found = findings(tmp_path, {"fake": session(good), **fakes}, pool=pool)
+        assert found["other"].verdict is Verdict.NOT_EXERCISED
+        assert pip in found["other"].fix.en
+        assert pip in found["other"].fix.zh
+
+
+@pytest.mark.parametrize(
+    ("runtime", "verdict", "word"),
+    [
+        ("paddle", Verdict.SKIP, "does not run onnx"),
+        ("openvino", Verdict.NOT_EXERCISED, "openvino is not installed"),
+        ("openvimo", Verdict.NOT_EXERCISED, "no runtime 'openvimo'"),
+    ],
+)
+def test_an_onnx_model_is_no_gap_for_a_runtime_that_takes_none(tmp_path, runtime, verdict, word):
+    artifact = replace(make_artifact(tmp_path / "model", {"w": W1}), format="onnx")
+
+    class Itself(FakePool):
+        def converted(self, format_name):
+            return self.artifact
+
+    profile = replace(PROFILE, runtimes=("fake", runtime))
+    _, found = findings(tmp_path, {"fake": session(good)}, profile=profile, artifact=artifact, pool=Itself)
+    assert found[runtime].verdict is verdict
+    assert word in found[runtime].summary.en
+    if word.endswith("installed"):
+        assert "pip install 'seatrial[openvino]'" in found[runtime].fix.en
 
 
 def test_dropout_left_in_is_found_by_repetition(tmp_path):

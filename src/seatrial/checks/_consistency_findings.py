@@ -21,7 +21,7 @@ from seatrial.checks._variants import (
     run_variant,
     variants,
 )
-from seatrial.errors import SeatrialError
+from seatrial.errors import MissingDependency, NotFound, SeatrialError
 from seatrial.runtimes import SessionOptions
 
 TRACE_TOLERANCE = 1e-3  # of intermediates: an operator is named when it is clearly off, not by rounding
@@ -46,17 +46,20 @@ def matrix(trial: Trial, ground: Ground) -> list[Judged]:
 
 def _one(trial: Trial, ground: Ground, variant: Variant, before: Sequence[Judged]) -> Judged:
     if variant.unavailable is not None:
-        return Judged(_absent(variant, variant.unavailable, variant.gone), None)
+        return Judged(_absent(variant, variant.unavailable), None)
     precision = trial.profile.precision
     asked = precision if precision == "int8" or variant.id == ground.runtime else variant.options.precision
     tolerance = ground.tolerance if asked == precision else ground.float32
     try:
         outcome = run_variant(trial, variant, ground.reference, ground.samples, tolerance)
+    except (MissingDependency, NotFound) as error:  # the model converts, and nothing here runs the result
+        gone = replace(variant, remedy=error.hint)
+        return Judged(_absent(gone, Text(error.message, error.message)), None)
     except SeatrialError as error:
         return Judged(_broke(variant, error), None)
     missing = not_exercised(outcome, asked=asked, float32=_in_float32(before, variant.runtime))
     if missing is not None:
-        return Judged(_absent(variant, missing, Verdict.NOT_EXERCISED, examined=outcome.samples), outcome)
+        return Judged(_absent(variant, missing, examined=outcome.samples), outcome)
     least = trial.limit("consistency.answers", 0.99, reason="boxes and masks move by a pixel at a threshold")
     said = judge(
         outcome, trial.contract.task, tolerance, precision=asked, fewest_same=float(least.value or 0)
@@ -206,16 +209,25 @@ def _plain(value: float) -> float | str:
     return value if value != float("inf") else "inf"
 
 
-def _absent(variant: Variant, why: Text, verdict: Verdict, *, examined: int = 0) -> Finding:
+def _absent(variant: Variant, why: Text, *, examined: int = 0) -> Finding:
+    label, remedy = variant.label, variant.remedy
+    if variant.gone is Verdict.SKIP:
+        return Finding(
+            f"consistency.{variant.id}",
+            Verdict.SKIP,
+            Text(f"{label.en}: not asked, {why.en}.", f"{label.zh}：未测试，{why.zh}。"),
+            examined=examined,
+        )
+    first = Text(f"{remedy}; or run", f"{remedy}；或") if remedy else Text("Run", "请")
     return Finding(
         f"consistency.{variant.id}",
-        verdict,
-        Text(f"{variant.label.en}: not exercised, {why.en}.", f"{variant.label.zh}：未真正运行，{why.zh}。"),
+        variant.gone,
+        Text(f"{label.en}: not exercised, {why.en}.", f"{label.zh}：未真正运行，{why.zh}。"),
         examined=examined,
         cause=why,
         fix=Text(
-            "Install the runtime or run on a machine that has it, or take it out of the profile.",
-            "请安装该运行时，或换到具备条件的机器上运行，或将其从配置中移除。",
+            f"{first.en} on a machine that can do it, or take {variant.runtime} out of the profile.",
+            f"{first.zh}换到具备条件的机器上运行，或将 {variant.runtime} 从配置中移除。",
         ),
     )
 

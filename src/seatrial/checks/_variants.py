@@ -25,7 +25,7 @@ from seatrial.checks._trial import SessionPool, Trial
 from seatrial.contract.sample import Sample
 from seatrial.errors import SeatrialError
 from seatrial.model.artifact import Artifact
-from seatrial.runtimes import Exercise, Session, SessionOptions
+from seatrial.runtimes import Exercise, Session, SessionOptions, all_runtimes
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Variant:
         artifact: Another format of the model, or None for the one on trial.
         unavailable: Why it cannot run here, or None.
         gone: Verdict of a variant that cannot run.
+        remedy: What brings it, such as a pip line; may be empty.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Variant:
     artifact: Artifact | None = None
     unavailable: Text | None = None
     gone: Verdict = Verdict.NOT_EXERCISED
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,24 +151,30 @@ def _other_runtime(trial: Trial, name: str) -> Variant:
         why = Text(
             f"no ONNX form of the model: {error.message}", f"无法得到该模型的 ONNX 形式：{error.message}"
         )
-        return Variant(name, name, options, label, unavailable=why)
+        return Variant(name, name, options, label, unavailable=why, remedy=error.hint)
     if onnx.digest == trial.artifact.digest:
-        why = Text(
-            f"{name} is not installed or does not run {trial.artifact.format}",
-            f"{name} 未安装，或不支持 {trial.artifact.format} 格式",
-        )
-        # An ONNX model has no way back to Paddle: that is no gap of this machine.
-        impossible = name == "paddle"
-        return Variant(
-            name,
-            name,
-            options,
-            label,
-            unavailable=why,
-            gone=Verdict.SKIP if impossible else Verdict.NOT_EXERCISED,
-        )
+        return _not_for(trial.artifact.format, Variant(name, name, options, label))
     label = Text(f"{name}, through ONNX", f"{name}（经 ONNX 转换）")
     return Variant(name, name, options, label, artifact=onnx)
+
+
+def _not_for(format_name: str, variant: Variant) -> Variant:
+    """Why a runtime has no answer on an ONNX model; one that never takes it is no gap of this machine."""
+    name, known = variant.runtime, all_runtimes().get(variant.runtime)
+    if known is not None and format_name not in known.formats:
+        why = Text(
+            f"{name} does not run {format_name} models, and nothing converts this one for it",
+            f"{name} 不支持 {format_name} 模型，也没有可用的转换方式",
+        )
+        return replace(variant, unavailable=why, gone=Verdict.SKIP)
+    if known is None:
+        return replace(
+            variant,
+            unavailable=Text(f"there is no runtime '{name}'", f"没有名为 {name} 的运行时"),
+            remedy="seatrial list runtimes",
+        )
+    missing = Text(f"{name} is not installed", f"{name} 未安装")
+    return replace(variant, unavailable=missing, remedy=f"pip install 'seatrial[{known.extra}]'")
 
 
 def run_variant(
