@@ -13,6 +13,9 @@ from seatrial.model.formats._probe import printable
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
+# Packed numbers become Python objects of eight times their size and more; weights are read elsewhere.
+MAX_PACKED = 64 << 20
+
 # One field: its number and its value, an integer (also for the fixed widths, as raw bits) or bytes.
 Field = tuple[int, "int | memoryview"]
 
@@ -91,6 +94,7 @@ def numbers(value: int | memoryview) -> list[int]:
     """A repeated integer field: one value, or several packed into bytes."""
     if isinstance(value, int):
         return [number(value, "")]
+    _check_packed(value)
     result = []
     position = 0
     while position < len(value):
@@ -118,5 +122,11 @@ def floats(value: int | memoryview, width: int, what: str) -> list[float]:
     one = float32 if width == 4 else float64
     if isinstance(value, int):
         return [one(value, what)]
+    _check_packed(value)
     whole = len(value) // width * width
     return list(struct.unpack(f"<{whole // width}{'f' if width == 4 else 'd'}", value[:whole]))
+
+
+def _check_packed(value: memoryview) -> None:
+    if len(value) > MAX_PACKED:
+        raise Garbled(f"{len(value):,} bytes of packed numbers; more than {MAX_PACKED:,} are no attribute")

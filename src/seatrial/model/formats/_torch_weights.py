@@ -16,6 +16,7 @@ from typing import Any
 from seatrial.model.artifact import Parameter, Problem
 from seatrial.model.formats._format import Garbled
 from seatrial.model.formats._graph import ITEM_SIZES, problem
+from seatrial.model.formats._probe import printable
 
 MAX_PICKLE = 64 << 20
 _STORAGES = {
@@ -32,12 +33,7 @@ def parameters(archive: zipfile.ZipFile, path: Path) -> tuple[list[Parameter], l
     entry = next((each for each in archive.infolist() if each.filename.endswith("/data.pkl")), None)
     if entry is None:
         raise Garbled("the zip has no data.pkl", code="graph-truncated")
-    if entry.file_size > MAX_PICKLE:
-        raise Garbled(f"data.pkl is {entry.file_size:,} bytes")
-    try:
-        data = archive.read(entry)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as error:
-        raise Garbled(f"data.pkl is damaged: {error}") from error
+    data = read_entry(archive, entry, MAX_PICKLE)
     folder = entry.filename[: -len("data.pkl")]
     places = {each.filename: each for each in archive.infolist()}
     found, problems, seen = [], [], set()
@@ -55,6 +51,28 @@ def parameters(archive: zipfile.ZipFile, path: Path) -> tuple[list[Parameter], l
             parameter = Parameter(name, dtype, shape, path, _data_offset(path, place) + begin, nbytes)
         found.append(parameter)
     return found, problems[:20]
+
+
+def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+    """One small entry; a bomb is not blown up, whatever size its header claims.
+
+    Raises:
+        Garbled: It is damaged, or larger than `limit` bytes.
+    """
+    name = printable(entry.filename)[:200]
+    try:
+        with archive.open(entry) as file:
+            data = file.read(max(limit, 0) + 1)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as error:
+        raise Garbled(f"'{name}' in the zip is damaged: {error}") from error
+    except Exception as error:
+        # zlib and lzma have errors of their own, whose modules need not be there.
+        if type(error).__module__ not in ("zlib", "lzma", "_lzma"):
+            raise
+        raise Garbled(f"'{name}' in the zip is damaged: {error}") from error
+    if len(data) > limit:
+        raise Garbled(f"'{name}' in the zip is larger than {limit:,} bytes")
+    return data
 
 
 def _short(name: str, key: str, path: Path, *, missing: bool) -> Problem:
@@ -192,8 +210,9 @@ class _Machine:
             self._named(key, value)
 
     def _named(self, key: Any, value: Any) -> None:
-        if isinstance(value, _Found):
-            self.tensors.append((str(key)[:200], value.dtype, value.key, value.start, value.shape))
+        # Names are text. A tuple that holds itself twice, sixty times over, has 2**60 characters.
+        if isinstance(value, _Found) and isinstance(key, str):
+            self.tensors.append((key[:200], value.dtype, value.key, value.start, value.shape))
 
 
 class _Found:
@@ -207,8 +226,8 @@ def _tensor(arguments: Any) -> _Found | None:
     """`(("storage", (kind, class, key, device, count)), offset, size, stride, ...)`; None when it is not."""
     try:
         (_, (_, kind, key, *_)), start, shape = arguments[:3]
-        dtype = _STORAGES[str(kind).rpartition(".")[2]]
-    except (TypeError, ValueError, KeyError):
+        dtype = _STORAGES[kind.rpartition(".")[2]]
+    except (TypeError, ValueError, KeyError, AttributeError):
         return None
     whole = all(isinstance(each, int) and 0 <= each < 2**48 for each in (start, *shape)) and len(shape) <= 32
-    return _Found(dtype, str(key), start, tuple(shape)) if whole else None
+    return _Found(dtype, key, start, tuple(shape)) if whole and isinstance(key, str) else None

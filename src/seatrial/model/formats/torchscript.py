@@ -16,7 +16,7 @@ from seatrial.model.formats._bytes import head, our_errors, size_of
 from seatrial.model.formats._format import Format, Garbled
 from seatrial.model.formats._graph import Graph
 from seatrial.model.formats._probe import printable
-from seatrial.model.formats._torch_weights import parameters
+from seatrial.model.formats._torch_weights import parameters, read_entry
 
 MAX_ENTRIES = 100_000
 MAX_CODE = 32 << 20
@@ -92,32 +92,15 @@ def _code(archive: zipfile.ZipFile) -> str:
         each for each in archive.infolist() if "/code/" in each.filename and each.filename.endswith(".py")
     ]
     for entry in sorted(entries, key=lambda each: (-each.filename.count("/"), each.filename)):
-        parts.append(_entry(archive, entry, MAX_CODE - total).decode("utf-8", "backslashreplace"))
+        parts.append(read_entry(archive, entry, MAX_CODE - total).decode("utf-8", "backslashreplace"))
         total += len(parts[-1])
     return "\n".join(parts)
-
-
-def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
-    """One small entry; a bomb is not blown up."""
-    try:
-        with archive.open(entry) as file:
-            data = file.read(max(limit, 0) + 1)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as error:
-        raise Garbled(f"'{printable(entry.filename)[:200]}' in the zip is damaged: {error}") from error
-    except Exception as error:
-        # zlib and lzma have errors of their own, whose modules need not be there.
-        if type(error).__module__ not in ("zlib", "lzma", "_lzma"):
-            raise
-        raise Garbled(f"'{printable(entry.filename)[:200]}' in the zip is damaged: {error}") from error
-    if len(data) > limit:
-        raise Garbled(f"'{printable(entry.filename)[:200]}' in the zip is larger than any code")
-    return data
 
 
 def _version(archive: zipfile.ZipFile) -> str:
     for entry in archive.infolist():
         if entry.filename.count("/") == 1 and entry.filename.endswith("/version"):
-            text = _entry(archive, entry, 64).decode("ascii", "replace").strip()
+            text = read_entry(archive, entry, 64).decode("ascii", "replace").strip()
             return f"TorchScript {printable(text)[:20]}"
     return "TorchScript, version not recorded"
 
