@@ -115,6 +115,8 @@ class Contract:
             error = next(self._validator.iter_errors(value), None)
         except Unresolvable as problem:
             raise ContractViolation(f"output_schema refers to what is not there: {problem}") from problem
+        except RecursionError as problem:
+            raise ContractViolation("output_schema refers to itself without end") from problem
         if error is not None:
             raise ContractViolation(f"{error.json_path.replace('$', 'answer', 1)}: {error.message[:300]}")
         return value

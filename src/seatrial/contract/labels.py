@@ -70,6 +70,8 @@ def read_names(path: Path) -> tuple[str, ...]:
         ContractViolation: The file cannot be read, or its indices have holes or meet twice.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device has no end
+            raise ContractViolation(f"'{path.name}' is no file")
         if path.stat().st_size > LARGEST_FILE:
             raise ContractViolation(
                 f"'{path.name}' is larger than {LARGEST_FILE >> 20} MiB, which is no list of names"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,12 @@ import yaml
 from seatrial.errors import ContractViolation, NotFound
 
 LARGEST_TEXT = 16 << 20
+LARGEST_UNFOLDED = 4 * LARGEST_TEXT  # characters and nodes once every alias is written out
 DEEPEST = 64
+LONGEST_INTEGER = 64  # characters; long ones take the square of their length to read (`1:1:1:...`)
 
-_PLAIN = tuple(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map"))
+_KEYS = tuple(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str"))
+_PLAIN = (*_KEYS, "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
 _LOADER: Any = getattr(
     yaml, "CSafeLoader", yaml.SafeLoader
 )  # dictionaries of 6,000 lines: 10 times faster in C
@@ -92,6 +96,8 @@ def parse(text: str, name: str, *, aliases: bool = False) -> Source:
         _check_events(text, name, aliases=aliases)
         node = _composed(text, name)
         _check_nodes(node, name)
+        if aliases:
+            _check_unfolded(node, name)
         loader = _LOADER("")
         try:
             data = loader.construct_document(node)
@@ -142,23 +148,54 @@ def _check_nodes(root: yaml.Node, name: str) -> None:
             )
         if node.tag.endswith("float") and not math.isfinite(float(_number(node.value))):
             raise ContractViolation(f"{name} line {line}: {node.value} is no number one can count with")
-        inner = list(node.value) if isinstance(node, yaml.SequenceNode) else []
+        if node.tag.endswith("int") and len(node.value) > LONGEST_INTEGER:
+            raise ContractViolation(f"{name} line {line}: a number of {len(node.value)} digits")
         if isinstance(node, yaml.MappingNode):
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            # `<<` and dates are no words: they have tags of their own.
+            keys = [key.value for key, _ in node.value if key.tag in _KEYS]
             if len(keys) != len(node.value):
                 raise ContractViolation(f"{name} line {line}: a key must be a word")
-            twice = (
-                next((key for key in keys if keys.count(key) > 1), None)
-                if len(set(keys)) < len(keys)
-                else None
-            )
-            if twice is not None:
-                raise ContractViolation(f"{name} line {line}: '{twice}' stands there twice")
-            inner = [value for _, value in node.value]
-        for each in inner:
+            key, count = Counter(keys).most_common(1)[0] if keys else ("", 0)
+            if count > 1:
+                raise ContractViolation(f"{name} line {line}: '{key}' stands there twice")
+        for each in _inside(node):
             if id(each) not in seen:  # an alias makes a node appear twice, or inside itself
                 seen.add(id(each))
                 waiting.append(each)
+
+
+def _check_unfolded(root: yaml.Node, name: str) -> None:
+    """Refuses aliases that hold themselves, or that would unfold to more than a person ever wrote."""
+    known: dict[int, tuple[int, int]] = {}  # size and height of each node, aliases written out
+    above: set[int] = set()
+
+    def measure(node: yaml.Node) -> tuple[int, int]:
+        line = node.start_mark.line + 1
+        if id(node) in above:
+            raise ContractViolation(f"{name} line {line} holds itself")
+        if len(above) > DEEPEST:
+            raise ContractViolation(f"{name} line {line} is nested deeper than {DEEPEST}")
+        if id(node) not in known:
+            above.add(id(node))
+            parts = [measure(each) for each in _inside(node)]
+            above.discard(id(node))
+            own = len(node.value) if isinstance(node, yaml.ScalarNode) else 0
+            sizes, heights = zip(*parts, strict=True) if parts else ((), (0,))
+            known[id(node)] = 1 + own + sum(sizes), 1 + max(heights)
+        size, height = known[id(node)]
+        if height > DEEPEST + 1:
+            raise ContractViolation(f"{name} line {line} is nested deeper than {DEEPEST}")
+        if size > LARGEST_UNFOLDED:
+            raise ContractViolation(f"{name}: aliases unfold to more than {LARGEST_UNFOLDED:,} characters")
+        return known[id(node)]
+
+    measure(root)
+
+
+def _inside(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [each for pair in node.value for each in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def _number(text: str) -> str:
