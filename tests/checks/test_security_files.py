@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.checks import _content
 from seatrial.checks._delivered import scan_files
 from seatrial.checks._finding import Verdict
 from seatrial.checks._pickles import looks_like_pickle, scan_stream
@@ -188,6 +189,66 @@ def test_an_archive_inside_an_archive_without_end_is_a_bomb(tmp_path):
         data = packed.getvalue()
     (tmp_path / "nested.zip").write_bytes(data)
     assert verdict("security.archives", tmp_path / "nested.zip") is Verdict.FAIL
+
+
+def test_what_lies_behind_the_last_member_looked_at_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(_content, "MAX_MEMBERS", 3)
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for place in range(3):
+            archive.writestr(f"{place}.txt", b"")
+    assert scan_files([tmp_path / "many.zip"]).threats == []
+    with zipfile.ZipFile(tmp_path / "many.zip", "a") as archive:
+        archive.writestr("last.pkl", pickle.dumps(Call(os.system, "id")))
+    assert [each.code for each in scan_files([tmp_path / "many.zip"]).threats] == ["archive-bomb"]
+
+
+def test_a_damaged_stream_and_a_member_longer_than_announced_are_named(tmp_path):
+    damaged = bytearray(gzip.compress(b"hello" * 1000))
+    damaged[12:20] = b"\xff" * 8
+    (tmp_path / "a.gz").write_bytes(damaged)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("f", b"\0" * 100_000)
+    data = bytearray((tmp_path / "b.zip").read_bytes())
+    directory = data.rfind(b"PK\x01\x02")
+    data[directory + 24 : directory + 28] = (10).to_bytes(4, "little")
+    (tmp_path / "b.zip").write_bytes(data)
+    threats = scan_files([tmp_path / "a.gz", tmp_path / "b.zip"]).threats
+    assert [(each.code, each.where) for each in threats] == [
+        ("archive-unreadable", "a.gz"),
+        ("archive-unreadable", "b.zip"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["weights.pdparams", "tokenizer.bin", "labels.txt"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"cos\nsystem\n(S'id'\ntR.",
+        b"N0I1\n0cos\nsystem\n(S'id'\ntR.",
+        b"cos\nsystem\n(S'" + b"x" * 90_000 + b"'\ntR.",
+        b"(S'id'\nios\nsystem\n.",
+        b"cos\nsystem\n.",
+    ],
+)
+def test_a_pickle_without_header_is_seen_under_any_name(tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+    assert "pickle-global" in [each.code for each in scan_files([tmp_path / name]).threats]
+
+
+@pytest.mark.parametrize("words", [b"cat\ndog\nbird\n", b"ice\nsnow\n", b"cat\ndog\nNile\nKoala\n" * 99])
+def test_a_list_of_words_is_no_pickle(tmp_path, words):
+    (tmp_path / "labels.txt").write_bytes(words)
+    assert scan_files([tmp_path / "labels.txt"]).threats == []
+
+
+@pytest.mark.parametrize("descr", ["'|O'", "'O'", "'|O8'", '"|O"', " " * 2000 + "'|O'", "[('a', '|O')]"])
+def test_an_array_of_objects_is_seen_however_its_header_is_written(tmp_path, descr):
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': (1,), }}\n".encode()
+    body = pickle.dumps([Call(os.system, "id")])
+    path = tmp_path / "x.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + body)
+    codes = [each.code for each in scan_files([path]).threats]
+    assert codes == ["pickle-object-array", "pickle-global"]
 
 
 def test_a_broken_archive_is_named(tmp_path):

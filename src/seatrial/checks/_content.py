@@ -9,6 +9,7 @@ import lzma
 import stat
 import tarfile
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
@@ -21,6 +22,17 @@ MAX_MEMBER = 256 << 20
 MAX_UNPACKED = 1 << 30
 MAX_RATIO = 200
 MAX_MEMBERS = 20_000
+# What the unpackers raise on damage; zipfile also a RuntimeError for a password and for an unknown method.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    OSError,
+    EOFError,
+    lzma.LZMAError,
+    zlib.error,
+    ValueError,
+    RuntimeError,
+)
 _TRUSTED_RATIO_BELOW = 10 << 20  # a small file may shrink a lot: ten megabytes of zeros are no bomb
 
 
@@ -92,24 +104,27 @@ class Walk:
             return
         try:
             yield from reader[kind](blob)
-        except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, lzma.LZMAError, ValueError) as error:
-            self.threats.append(ArchiveThreat("unreadable", blob.where, f"{kind}: {str(error)[:120]}"))
-        except (RuntimeError, NotImplementedError) as error:  # zipfile: a password, an unknown method
+        except _UNREADABLE as error:
             self.threats.append(ArchiveThreat("unreadable", blob.where, f"{kind}: {str(error)[:120]}"))
 
     def _zip(self, blob: Blob) -> Iterator[Blob]:
         with zipfile.ZipFile(blob.stream) as archive:
-            for info in archive.infolist()[:MAX_MEMBERS]:
+            for count, info in enumerate(archive.infolist()):
+                if not self._countable(count, blob.where):
+                    return
                 where = f"{blob.where}!{info.filename}"
                 self._judge_name(info.filename, where)
                 if stat.S_ISLNK(info.external_attr >> 16):
                     self.threats.append(ArchiveThreat("link", where, "a symbolic link"))
                 elif not info.is_dir() and self._affordable(info.file_size, info.compress_size, where):
-                    yield self._blob(where, archive.read(info))
+                    with archive.open(info) as member:  # no more than announced, whatever lies there
+                        yield self._blob(where, member.read(info.file_size + 1))
 
     def _tar(self, blob: Blob) -> Iterator[Blob]:
         with tarfile.open(fileobj=blob.stream, mode="r:*") as archive:
             for count, info in enumerate(archive):
+                if not self._countable(count, blob.where):
+                    return
                 where = f"{blob.where}!{info.name}"
                 self._judge_name(info.name, where)
                 if info.issym() or info.islnk():
@@ -121,8 +136,6 @@ class Walk:
                 elif info.isfile() and self._affordable(info.size, info.size, where):
                     member = archive.extractfile(info)
                     yield self._blob(where, member.read() if member else b"")
-                if count > MAX_MEMBERS:
-                    return
 
     def _packed(self, blob: Blob) -> Iterator[Blob]:
         data = _unpack(kind_of(blob.head()), blob.stream)
@@ -137,6 +150,12 @@ class Walk:
     def _judge_name(self, name: str, where: str) -> None:
         if _escapes(name) or "\x00" in name:
             self.threats.append(ArchiveThreat("slip", where, f"would be written to {name[:120]}"))
+
+    def _countable(self, count: int, where: str) -> bool:
+        """Whether one more member is looked at; what lies behind the last one must not go unseen."""
+        if count == MAX_MEMBERS:
+            self.threats.append(ArchiveThreat("bomb", where, f"more than {MAX_MEMBERS} members"))
+        return count < MAX_MEMBERS
 
     def _affordable(self, size: int, packed: int, where: str) -> bool:
         """Whether a member may be unpacked here; one that may not is a bomb for others too."""

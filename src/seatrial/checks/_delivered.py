@@ -19,6 +19,10 @@ CONFIG_SUFFIXES = frozenset(
     {".yaml", ".yml", ".json", ".ini", ".cfg", ".toml", ".env", ".py", ".sh", ".ipynb"}
 )
 CONFIG_LIMIT = 2 << 20  # a graph in JSON is no configuration
+# A dtype of Python objects, alone or as a field: `|O`, `O`, `|O8`, in either quotes.
+_OBJECTS = re.compile(rb"""['"][|<>=]?O\d*['"]""")
+_NPY_HEADER = 1 << 20
+_ENOUGH = 1 << 16  # bytes in which a pickle without a header shows that it calls something
 # An external tensor in onnx.proto: StringStringEntryProto {key: "location", value: NAME}.
 _EXTERNAL = re.compile(rb"\x0a\x08location\x12(.)([^\x00-\x1f]{1,127})", re.DOTALL)
 
@@ -77,9 +81,9 @@ def _pickle(blob: Blob, scan: Scan) -> None:
     head = blob.head()
     start = 0
     if kind_of(head) == "npy":
-        if b"'|O'" not in head and b"'O'" not in head:
-            return
         start = _npy_data(head)
+        if not _OBJECTS.search(blob.head(min(start, _NPY_HEADER))):
+            return
         scan.threats.append(
             Threat("pickle-object-array", blob.where, "an array of objects, loaded by unpickling")
         )
@@ -90,19 +94,21 @@ def _pickle(blob: Blob, scan: Scan) -> None:
     blob.stream.seek(0)
     scan.pickles += walked
     for each in found:
+        if each.code in ("corrupt", "trailing") and kind_of(head) == "text" and not looks_like_pickle(head):
+            continue  # a text of another kind under a pickle's name
         scan.threats.append(Threat(f"pickle-{each.code}", f"{blob.where}@{each.position}", each.what))
 
 
 def _is_pickle(blob: Blob, head: bytes) -> bool:
     """By content; a file named like one that is none will be reported as broken, unless it is an archive."""
-    if looks_like_pickle(head):
+    if looks_like_pickle(blob.head(_ENOUGH)):
         return True
-    return blob.suffix in PICKLE_SUFFIXES and blob.size > 0 and kind_of(head) == "binary"
+    return blob.suffix in PICKLE_SUFFIXES and blob.size > 0 and kind_of(head) in {"binary", "text"}
 
 
 def _npy_data(head: bytes) -> int:
     """Where the data of an .npy file starts (NumPy enhancement proposal 1)."""
-    if head[6] == 1:
+    if head[6:7] == b"\x01":
         return 10 + int.from_bytes(head[8:10], "little")
     return 12 + int.from_bytes(head[8:12], "little")
 

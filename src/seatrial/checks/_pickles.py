@@ -8,13 +8,14 @@ list of forbidden names, since any importable function is a way in.
 
 from __future__ import annotations
 
+import io
 import pickletools
 import re
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 MAX_INSTRUCTIONS = 5_000_000
 
@@ -74,8 +75,12 @@ class _Machine:
     memo: dict[int, Any] = field(default_factory=dict)
     threats: list[PickleThreat] = field(default_factory=list)
     position: int = 0
+    named: bool = False
+    called: bool = False
+    starved: bool = False  # took more than there was, which the real machine does not survive
 
     def pop(self) -> Any:
+        self.starved |= not self.stack
         return self.stack.pop() if self.stack else _OPAQUE
 
     def pop_to_mark(self) -> tuple[Any, ...]:
@@ -85,6 +90,8 @@ class _Machine:
             if item is _MARK:
                 break
             items.append(item)
+        else:
+            self.starved = True
         return tuple(reversed(items))
 
     def refuse(self, code: str, what: str) -> None:
@@ -92,6 +99,7 @@ class _Machine:
 
     def name(self, module: Any, attribute: Any) -> None:
         """A global is asked for: judge it and push it."""
+        self.named = True
         if not isinstance(module, str) or not isinstance(attribute, str):
             self.refuse("computed-global", "a name that is only known while loading")
             self.stack.append(_OPAQUE)
@@ -105,6 +113,7 @@ class _Machine:
 
     def call(self, function: Any, arguments: Any) -> None:
         """Something is called: only the one harmless form of eval passes, and only allowed names build."""
+        self.called = True
         if isinstance(function, _Global) and function.name.endswith(".eval"):
             harmless = isinstance(arguments, tuple) and len(arguments) == 2 and arguments[0] == "data"
             if not harmless:
@@ -228,20 +237,29 @@ def scan_pickle(stream: IO[bytes]) -> tuple[list[PickleThreat], int]:
     """
     machine, count = _Machine(), 0
     try:
-        for opcode, argument, position in pickletools.genops(stream):
-            machine.position = position or 0
-            handler = _HANDLERS.get(opcode.name)
-            if handler is not None:
-                handler(machine, argument)
-            else:
-                _generic(machine, opcode, argument)
-            count += 1
+        for count in _walk(stream, machine):
             if count > MAX_INSTRUCTIONS:
                 machine.refuse("too-long", f"more than {MAX_INSTRUCTIONS} instructions")
                 break
-    except (ValueError, IndexError, OverflowError, UnicodeError, EOFError, MemoryError) as error:
+    except _BREAKS_OFF as error:
         machine.refuse("corrupt", f"breaks off after {count} instructions: {str(error)[:120]}")
     return machine.threats, count
+
+
+# What the standard library raises on bytes that are no pickle.
+_BREAKS_OFF = (ValueError, IndexError, OverflowError, UnicodeError, EOFError, MemoryError)
+
+
+def _walk(stream: IO[bytes], machine: _Machine) -> Iterator[int]:
+    """Runs one pickle on the machine; yields how many instructions were understood so far."""
+    for count, (opcode, argument, position) in enumerate(pickletools.genops(stream), start=1):
+        machine.position = position or 0
+        handler = _HANDLERS.get(opcode.name)
+        if handler is not None:
+            handler(machine, argument)
+        else:
+            _generic(machine, opcode, argument)
+        yield count
 
 
 def scan_stream(stream: IO[bytes]) -> tuple[list[PickleThreat], int]:
@@ -269,11 +287,32 @@ def scan_stream(stream: IO[bytes]) -> tuple[list[PickleThreat], int]:
 
 
 def looks_like_pickle(head: bytes) -> bool:
-    """Whether a file that begins with `head` (some hundred bytes) is a pickle, whatever its name is."""
+    """Whether a file that begins with `head` is a pickle, whatever its name is.
+
+    Args:
+        head: The first bytes, some hundred or more: a call that lies behind them is not seen in the old
+            protocols, which have no header.
+    """
     if head[:1] == b"\x80" and len(head) > 2 and 2 <= head[1] <= 5:
         return head[2] in _KNOWN
-    # Protocols 0 and 1 have no header: a global, or a container followed by a known instruction.
-    return bool(re.match(rb"\(?[ci][A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n|\((d|l)p?\d*\n?|[\])}]q\x00", head))
+    # Protocols 0 and 1 have no header: a container followed by a known instruction, or a call.
+    return bool(re.match(rb"\((d|l)p?\d*\n?|[\])}]q\x00", head)) or _calls(head)
+
+
+def _calls(head: bytes) -> bool:
+    """Whether the bytes run as a pickle up to a call, or to the end of one that only imports.
+
+    A list of words (`cat`, `dog`) begins like one that asks for a name, and then starves the machine.
+    """
+    machine = _Machine()
+    try:
+        for _ in _walk(io.BytesIO(head), machine):
+            if machine.starved or machine.called:
+                return machine.called and not machine.starved
+    except _BREAKS_OFF as error:
+        cut = any(said in str(error) for said in ("remain", "not enough data", "no newline", "exhausted"))
+        return cut and len(head) >= 512 and machine.named
+    return machine.named
 
 
 _KNOWN = frozenset(ord(each.code) for each in pickletools.opcodes)

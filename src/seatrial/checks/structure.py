@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from seatrial.model import Artifact
 
-_SUMS = re.compile(r"^(?:sha256:)?([0-9a-fA-F]{64})[ \t]+\*?(.+?)\s*$", re.MULTILINE)
+_SUMS = re.compile(r"^(?:sha256:)?([0-9a-fA-F]{64})[ \t]+\*?(\S.*)$", re.MULTILINE)
+_LONGEST_LIST = 1_000_000  # characters of a list of digests
 
 
 def run(trial: Trial) -> list[Finding]:
@@ -143,9 +144,10 @@ def _written_sums(trial: Trial) -> Iterator[tuple[str, str, str]]:
     for path in trial.delivered:
         if not path.is_file() or not (path.name.upper().startswith("SHA256SUM") or path.suffix == ".sha256"):
             continue
-        text = path.read_text(encoding="utf-8", errors="replace")[:1_000_000]
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            text = stream.read(_LONGEST_LIST)
         for digest, name in _SUMS.findall(text):
-            yield path.name, name.replace("\\", "/").rpartition("/")[2], digest
+            yield path.name, name.rstrip().replace("\\", "/").rpartition("/")[2], digest
 
 
 def control(trial: Trial) -> Control:
