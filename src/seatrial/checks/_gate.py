@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import prod
 from typing import Any
 
 from seatrial import __version__, extensions
@@ -200,16 +201,9 @@ def _describe(trial: Trial) -> dict[str, Any]:
         "version": artifact.version,
         "digest": artifact.digest,
         "size": artifact.size,
-        "parameters": sum(_count(each.shape) for each in artifact.parameters),
+        "parameters": sum(prod(max(size, 0) for size in each.shape) for each in artifact.parameters),
         "operators": sum(artifact.operators.values()),
     }
-
-
-def _count(shape: Sequence[int]) -> int:
-    total = 1
-    for each in shape:
-        total *= max(each, 0)
-    return total
 
 
 def _subject(trial: Trial, environment: Mapping[str, Any]) -> dict[str, str]:

@@ -119,17 +119,6 @@ class Predictions:
         """Bytes of the outputs."""
         return sum(each.nbytes for row in self.outputs if row is not None for each in row)
 
-    def stacked(self, output: int = 0) -> Array:
-        """One output of all answered samples as one array `[len(answered), ...]`.
-
-        Raises:
-            UsageError: The samples gave differing shapes, or nothing was answered.
-        """
-        rows = [row[output] for index in self.answered if (row := self.outputs[index]) is not None]
-        if not rows or len({row.shape for row in rows}) != 1:
-            raise UsageError("the outputs of these samples have no common shape")
-        return np.concatenate(rows, axis=0)
-
 
 _passes: WeakKeyDictionary[SessionPool, OrderedDict[tuple[Any, ...], tuple[Predictions, Contract]]] = (
     WeakKeyDictionary()

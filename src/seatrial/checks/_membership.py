@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from seatrial.checks._statistics import clopper_pearson
+
 MINIMUM = 100  # samples on either side; below, the interval is wider than anything worth saying
 
 
@@ -76,13 +78,12 @@ def exposure(members: Any, others: Any, *, seed: int, rounds: int = 500) -> Expo
     ]
     rate = rate_at(members, others)
     hits = round(rate * len(members))
-    low = float(stats.beta.ppf(0.025, hits, len(members) - hits + 1)) if hits else 0.0
     return Exposure(
         auc=area(members, others),
         auc_low=float(np.quantile(areas, 0.025)),
         auc_high=float(np.quantile(areas, 0.975)),
         rate=rate,
-        rate_low=low,
+        rate_low=clopper_pearson(hits, len(members)).low,
         p_value=float(stats.mannwhitneyu(members, others, alternative="greater").pvalue),
         members=len(members),
         others=len(others),

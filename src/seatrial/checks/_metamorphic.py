@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize
+
+from seatrial.checks._statistics import better_than
 
 _IMAGENET = (np.array([0.485, 0.456, 0.406], "float32"), np.array([0.229, 0.224, 0.225], "float32"))
 
@@ -101,12 +103,13 @@ def prefer(change: Change, declared: Any, changed: Any, *, tried: int) -> Prefer
     """
     one, other = np.asarray(declared, bool), np.asarray(changed, bool)
     gained, lost = int((other & ~one).sum()), int((one & ~other).sum())
-    p_value = (
-        float(stats.binomtest(gained, gained + lost, 0.5, alternative="greater").pvalue)
-        if gained + lost
-        else 1.0
-    )
+    p_value = _more_gained(gained, lost)
     return Preference(change, float(one.mean()), float(other.mean()), min(p_value * tried, 1.0), len(one))
+
+
+def _more_gained(gained: int, lost: int) -> float:
+    """One-sided sign test: p-value of gaining this often or more if gains and losses were equally likely."""
+    return better_than(gained, gained + lost, 0.5) if gained + lost else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +147,7 @@ def best_permutation(truth: Any, answered: Any, classes: int) -> Permutation:
     moved = tuple((int(row), int(column)) for row, column in zip(rows, columns, strict=True) if row != column)
     gained = sum(int(table[row, column]) for row, column in moved)
     lost = sum(int(table[row, row]) for row, _ in moved)
-    p_value = (
-        float(stats.binomtest(gained, gained + lost, 0.5, alternative="greater").pvalue)
-        if gained + lost
-        else 1.0
-    )
+    p_value = _more_gained(gained, lost)
     count = max(len(truth), 1)
     right = int(np.trace(table))
     return Permutation(

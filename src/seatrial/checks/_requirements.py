@@ -11,6 +11,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from seatrial import lazy
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -118,14 +120,6 @@ def _same(one: str, other: str) -> bool:
         return one == other
 
 
-def installed_version(name: str) -> str:
-    """The installed version of a distribution, or empty."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
 def closure(root: str) -> tuple[list[metadata.Distribution], list[Flaw]]:
     """A distribution with everything it needs, and what of that is missing or does not fit.
 
@@ -153,7 +147,7 @@ def closure(root: str) -> tuple[list[metadata.Distribution], list[Flaw]]:
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
                 waiting.append((canonicalize_name(requirement.name), name))
     for name, distribution in found.items():
-        flaws += judge_needs(name, distribution.requires or (), installed_version)
+        flaws += judge_needs(name, distribution.requires or (), lazy.version)
     return [found[name] for name in sorted(found)], flaws
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seatrial.checks._finding import Text
+from seatrial.checks._statistics import clopper_pearson
 
 Array = NDArray[Any]
 
@@ -225,14 +226,12 @@ def allowed_disagreements(rows: int, share: float) -> int:
 
 def disagreement_interval(changed: int, rows: int) -> tuple[float, float]:
     """Exact (Clopper-Pearson) 95 % interval of the share of changed answers; 3/n above when none changed."""
-    from scipy.stats import beta
-
     if not rows:
         return 0.0, 1.0
-    low = 0.0 if changed == 0 else float(beta.ppf(0.025, changed, rows - changed + 1))
     if changed == 0:
-        return low, min(1.0, 1 - 0.05 ** (1 / rows))
-    return low, 1.0 if changed == rows else float(beta.ppf(0.975, changed + 1, rows - changed))
+        return 0.0, min(1.0, 1 - 0.05 ** (1 / rows))
+    exact = clopper_pearson(changed, rows)
+    return exact.low, exact.high
 
 
 def _structure(a: Array, b: Array, *, same_dtype: bool) -> Text | None:

@@ -23,7 +23,6 @@ _ROWS = 12
 ISOLATED_SURELY, ISOLATED_PERHAPS = 1e4, 64.0
 HUGE = 1e15  # a good detector carries a variance of 1e8; an exponent bit flip makes 1e30 and more
 PEERS = 1e3  # median magnitude against that of the other weights: good models stay within 150
-TRAINED_RANGE = 1e-12
 
 
 def table(rows: Sequence[tuple[Scalar, ...]], *columns: str) -> tuple[Table, ...]:

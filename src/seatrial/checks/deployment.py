@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+from importlib import metadata
 from typing import TYPE_CHECKING
 
+from seatrial import lazy
 from seatrial.checks._elf import ElfReport, Need
 from seatrial.checks._finding import Control, Finding, Limit, Text, Verdict
 from seatrial.checks._inference import production_runtime
@@ -19,7 +21,7 @@ from seatrial.checks._package_findings import (
     judge_needs_met,
     judge_size,
 )
-from seatrial.checks._requirements import NAMES, installed_version, judge_needs, judge_pins, read_pins
+from seatrial.checks._requirements import NAMES, judge_needs, judge_pins, read_pins
 from seatrial.checks._sbom import Materials, build_sbom, validate_sbom, write_sbom
 from seatrial.checks._trial import Check, Trial
 from seatrial.errors import SeatrialError
@@ -88,7 +90,7 @@ def _locks(files: Sequence[Path]) -> list[Finding]:
         if not NAMES.fullmatch(path.name) or path.suffix == ".in":
             continue
         pins, flaws = read_pins(path.read_text(encoding="utf-8", errors="replace"))
-        flaws += judge_pins(pins, installed_version)
+        flaws += judge_pins(pins, lazy.version)
         locked = {each.name: each.version for each in pins}
         for pin in pins:
             flaws += judge_needs(pin.name, _needs(pin.name), locked.get)
@@ -97,8 +99,6 @@ def _locks(files: Sequence[Path]) -> list[Finding]:
 
 
 def _needs(name: str) -> list[str]:
-    from importlib import metadata
-
     try:
         return metadata.distribution(name).requires or []
     except metadata.PackageNotFoundError:

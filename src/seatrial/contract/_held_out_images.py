@@ -28,7 +28,7 @@ def read_folder(folder: Path, limit: int | None) -> list[Sample]:
             hint="name the list itself instead of the folder",
         )
     if lists:
-        return read_list(lists[0], limit) if lists[0].suffix == ".txt" else read_table(lists[0], None, limit)
+        return read_list(lists[0], limit) if lists[0].suffix == ".txt" else read_table(lists[0], limit)
     samples = [
         Sample(f"{kind.name}/{image.name}", image, kind.name)
         for kind in sorted(

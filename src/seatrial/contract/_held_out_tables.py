@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.contract._held_out_files import image_at, lines_of, text_of
-from seatrial.contract.contract import Contract
 from seatrial.contract.sample import Payload, Sample
 from seatrial.errors import ContractViolation, UsageError
 
@@ -19,14 +18,13 @@ FILES = ("image", "file", "filename", "path")
 LABELS = ("label", "labels", "y", "class")
 
 
-def read_table(path: Path, contract: Contract | None, limit: int | None) -> list[Sample]:
+def read_table(path: Path, limit: int | None) -> list[Sample]:
     """One sample a row of `.csv`, `.tsv` or `.jsonl`, with column names in the first line or as keys.
 
     Raises:
         UsageError: No column to start from, or none with the label.
         ContractViolation: A row that cannot be read.
     """
-    del contract
     samples: list[Sample] = []
     for number, row in _rows(path):
         if limit is not None and len(samples) >= limit:

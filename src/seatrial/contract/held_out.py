@@ -53,7 +53,7 @@ def _read(path: Path, contract: Contract | None, limit: int | None) -> list[Samp
         if path.suffix == ".npz":
             return read_arrays(path, contract, limit)
         if path.suffix in TABLES:
-            return read_table(path, contract, limit)
+            return read_table(path, limit)
         if path.suffix == ".txt":
             return read_list(path, limit)
     except OSError as error:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -59,8 +58,3 @@ class HeldOut:
     def labels(self) -> Sequence[Any]:
         """The labels, in the order of the samples."""
         return [sample.label for sample in self.samples]
-
-
-def stack(arrays: Sequence[Array]) -> Array:
-    """Joins arrays that already carry a batch axis, along it."""
-    return np.concatenate(arrays, axis=0)

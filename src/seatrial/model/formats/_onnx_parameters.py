@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from seatrial.model.artifact import ModelFile, Parameter, Problem
 from seatrial.model.formats._bytes import is_regular
 from seatrial.model.formats._graph import problem
-from seatrial.model.formats._onnx_tensor import Tensor
+from seatrial.model.formats._onnx_tensor import HALF_BYTES, Tensor
 
 MAX_REPORTED = 50
 
@@ -91,7 +91,7 @@ def _inside(each: Tensor, path: Path, start: int, placed: Placed) -> Parameter |
 def _items(each: Tensor) -> int:
     items = prod(each.shape)
     # 4-bit values come two in an int32; complex ones as two floats.
-    if each.dtype in ("uint4", "int4", "float4e2m1"):
+    if each.dtype in HALF_BYTES:
         return (items + 1) // 2
     return items * 2 if each.dtype.startswith("complex") else items
 

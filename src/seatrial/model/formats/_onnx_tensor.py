@@ -22,7 +22,7 @@ DTYPES = {
     21: "uint4", 22: "int4", 23: "float4e2m1",
 }  # fmt: skip
 MAX_SHOWN = 1024
-_HALF_BYTES = ("uint4", "int4", "float4e2m1")
+HALF_BYTES = ("uint4", "int4", "float4e2m1")
 # Typed fields whose packed form is the same as raw data: number and code of the dtype.
 _PLAIN = {4: 1, 10: 11}
 
@@ -55,7 +55,7 @@ class Tensor:
     @property
     def nbytes(self) -> int:
         """Bytes that dtype and shape ask for; 0 for text."""
-        if self.dtype in _HALF_BYTES:
+        if self.dtype in HALF_BYTES:
             return (prod(self.shape) + 1) // 2
         size = 1 if self.dtype.startswith("float8") else ITEM_SIZES.get(self.dtype, 0)
         return prod(self.shape) * size
