@@ -1,12 +1,15 @@
 """The consistency check on fakes: every way to disagree is a sick case."""
 
+import gc
 import json
+import weakref
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
+from seatrial.checks._consistency_ground import prepare_ground
 from seatrial.checks._finding import Verdict
 from seatrial.checks._profile import Profile
 from seatrial.checks._trial import Baseline
@@ -14,6 +17,7 @@ from seatrial.checks.consistency import CHECK
 from seatrial.contract import Contract, Pipeline, StepCall
 from seatrial.errors import EngineFailure, MissingDependency, UsageError
 from seatrial.runtimes import Exercise, OperatorOutput
+from support import quadrants
 from support.fake_trial import FakePool, FakeSession, make_artifact, make_held_out, make_trial
 
 RNG = np.random.default_rng(0)
@@ -380,3 +384,13 @@ def test_golden_outputs_of_other_data_are_not_compared(tmp_path, accepted):
     kept = baseline(*accepted, data="sha256:other")
     _, found = findings(tmp_path / "b", {"fake": session(flipped)}, baseline=kept)
     assert found["golden"].verdict is Verdict.SKIP
+
+
+def test_the_ground_of_a_trial_goes_with_its_pool(tmp_path):
+    trial = quadrants.trial(tmp_path)
+    prepare_ground(trial)
+    assert prepare_ground(trial) is prepare_ground(trial)
+    pool = weakref.ref(trial.pool)
+    del trial
+    gc.collect()
+    assert pool() is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -59,7 +59,8 @@ class Ground:
         return [feed for i in ran(self.reference) if (feed := self.reference.feeds[i]) is not None]
 
 
-_grounds: WeakKeyDictionary[SessionPool, tuple[Trial, Ground | Finding]] = WeakKeyDictionary()
+# By pool, so that they go with it; the trial is only named, because it holds the pool.
+_grounds: WeakKeyDictionary[SessionPool, tuple[ReferenceType[Trial], Ground | Finding]] = WeakKeyDictionary()
 
 
 def prepare_ground(trial: Trial) -> Ground | Finding:
@@ -69,8 +70,8 @@ def prepare_ground(trial: Trial) -> Ground | Finding:
         The ground, or the finding that says why there is none.
     """
     kept = _grounds.get(trial.pool)
-    if kept is None or kept[0] is not trial:
-        kept = (trial, _prepare(trial))
+    if kept is None or kept[0]() is not trial:
+        kept = (ref(trial), _prepare(trial))
         _grounds[trial.pool] = kept
     return kept[1]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seatrial.checks._pictures import picture_of
+from seatrial.contract.held_out import payload_digest
 from seatrial.contract.sample import Payload, Sample
 
 _THUMBNAIL = 24
@@ -35,24 +35,6 @@ class Twins:
     shared: tuple[tuple[str, str], ...]
     near: tuple[tuple[str, str, float], ...]
     members: int
-
-
-def payload_hash(payload: Payload) -> str:
-    """Hash of what a sample is, wherever it lies."""
-    digest = hashlib.sha256()
-    if isinstance(payload, Path):
-        digest.update(payload.read_bytes())
-    elif isinstance(payload, bytes):
-        digest.update(payload)
-    elif isinstance(payload, str):
-        digest.update(payload.encode("utf-8", "surrogatepass"))
-    else:
-        arrays = {"": payload} if isinstance(payload, np.ndarray) else payload
-        for name in sorted(arrays):
-            array = np.ascontiguousarray(arrays[name])
-            digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
-            digest.update(repr(array.tolist()).encode() if array.dtype == object else array.tobytes())
-    return digest.hexdigest()
 
 
 def find_twins(held_out: Sequence[Sample], members: Sequence[Sample], *, near_limit: int = 4000) -> Twins:
@@ -89,7 +71,7 @@ def find_twins(held_out: Sequence[Sample], members: Sequence[Sample], *, near_li
 
 def _readable_hash(payload: Payload) -> str:
     try:
-        return payload_hash(payload)
+        return payload_digest(payload).hex()
     except OSError:
         return ""  # a sample that cannot be read is named by the pass itself
 

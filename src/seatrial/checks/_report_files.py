@@ -46,8 +46,24 @@ def write_report(
         UsageError: The folder cannot be written to.
         Unavailable: The disk is full; what stood there before still stands.
     """
-    folder = Path(folder)
     texts = {name: render(report, form, language=language) for name, form in files.items()}
+    return write_all(Path(folder), texts)
+
+
+def write_all(folder: Path, texts: Mapping[str, str]) -> dict[str, Path]:
+    """Writes texts as UTF-8 files, each atomically, and none into its place before all are on the disk.
+
+    Args:
+        folder: Made when it is not there.
+        texts: By file name.
+
+    Returns:
+        File name to path.
+
+    Raises:
+        UsageError: The folder cannot be written to.
+        Unavailable: The disk is full; what stood there before still stands.
+    """
     waiting: dict[Path, Path] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,14 +79,14 @@ def write_report(
     except OSError as error:
         family = Unavailable if error.errno in _NO_ROOM else UsageError
         raise family(
-            f"the report cannot be written to {folder}: {error.strerror}",
+            f"{folder} cannot be written to: {error.strerror}",
             hint="make room, or name another folder with -o",
         ) from error
     finally:
         for unfinished in waiting:
             with contextlib.suppress(OSError):
                 unfinished.unlink(missing_ok=True)
-    return {name: folder / name for name in files}
+    return {name: folder / name for name in texts}
 
 
 def read_report(path: Path) -> Report:

@@ -18,6 +18,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packaging.utils import canonicalize_name
 
+from seatrial.checks._report_files import write_all
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from importlib import metadata
@@ -159,7 +161,4 @@ def validate_sbom(data: dict[str, Any]) -> str:
 
 def write_sbom(data: dict[str, Any], path: Path) -> None:
     """Writes the bill, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_all(path.parent, {path.name: json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"})

@@ -108,6 +108,11 @@ class Trial:
         return Limit(default, f"check default{': ' + reason if reason else ''}", unit)
 
 
+def measured(findings: list[Finding]) -> dict[str, Any]:
+    """The figure of each finding that measured one, by its id: what a baseline keeps at the least."""
+    return {each.id: each.measured for each in findings if each.measured is not None}
+
+
 @dataclass(frozen=True)
 class Check:
     """One question the gate asks. A file in `checks/` defines one as `CHECK`.
@@ -132,7 +137,5 @@ class Check:
     promises: tuple[str, ...]
     run: Callable[[Trial], list[Finding]]
     control: Callable[[Trial], Control]
-    record: Callable[[list[Finding]], dict[str, Any]] = field(
-        default=lambda findings: {each.id: each.measured for each in findings if each.measured is not None}
-    )
+    record: Callable[[list[Finding]], dict[str, Any]] = measured
     headline: str = ""

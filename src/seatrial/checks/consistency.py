@@ -11,7 +11,7 @@ from seatrial.checks._golden_finding import golden_finding
 from seatrial.checks._inference import Predictions
 from seatrial.checks._poison import CHINESE, poisoned
 from seatrial.checks._self_findings import range_findings, self_findings
-from seatrial.checks._trial import Check, Trial
+from seatrial.checks._trial import Check, Trial, measured
 from seatrial.checks._variants import Variant, judge, measure
 
 
@@ -69,7 +69,7 @@ def _accepts(trial: Trial, ground: Ground, copy: Predictions) -> bool:
 
 
 def _record(findings: list[Finding]) -> dict[str, Any]:
-    figures: dict[str, Any] = {each.id: each.measured for each in findings if each.measured is not None}
+    figures = measured(findings)
     for each in findings:
         if each.id == "consistency.golden":
             figures["golden"] = each.data["print"]

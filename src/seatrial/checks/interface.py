@@ -36,7 +36,7 @@ from seatrial.checks._metamorphic import best_permutation
 from seatrial.checks._preprocessing_fit import SCORED, answer_index, preprocessing_fit
 from seatrial.checks._probing import CLASSIFICATION, ask, class_index, spread
 from seatrial.checks._tokens import count_tokens, judge_tokens
-from seatrial.checks._trial import Check, Trial
+from seatrial.checks._trial import Check, Trial, measured
 from seatrial.contract.labels import fingerprint
 from seatrial.errors import SeatrialError
 
@@ -228,7 +228,7 @@ def control(trial: Trial) -> Control:
 
 def record(findings: list[Finding]) -> dict[str, Any]:
     """Figures, and the fingerprints of labels and prepared tensors."""
-    figures: dict[str, Any] = {each.id: each.measured for each in findings if each.measured is not None}
+    figures = measured(findings)
     for each in findings:
         figures |= {
             key: value for key, value in each.data.items() if key in ("golden", "labels", "vocabulary")

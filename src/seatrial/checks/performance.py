@@ -25,7 +25,7 @@ from seatrial.checks._performance_load import load_findings, scaling_finding
 from seatrial.checks._performance_memory import memory_findings
 from seatrial.checks._probing import spread
 from seatrial.checks._service import ServiceTimes, measure_service
-from seatrial.checks._trial import Check, SessionPool, Trial
+from seatrial.checks._trial import Check, SessionPool, Trial, measured
 from seatrial.errors import EngineFailure
 
 SAMPLES = 8
@@ -149,7 +149,7 @@ def _synthetic(seed: int) -> Any:
 
 
 def _record(findings: list[Finding]) -> dict[str, Any]:
-    figures: dict[str, Any] = {each.id: each.measured for each in findings if each.measured is not None}
+    figures = measured(findings)
     for each in findings:
         if each.id == "performance.service":
             figures["service_ms"] = each.data.get("quantiles_ms")

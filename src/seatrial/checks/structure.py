@@ -21,7 +21,7 @@ from seatrial.checks._structure_findings import (
     judge_problems,
     judge_version,
 )
-from seatrial.checks._trial import Check, Trial
+from seatrial.checks._trial import Check, Trial, measured
 from seatrial.errors import SeatrialError
 from seatrial.model.artifact import Operator, Problem
 
@@ -175,7 +175,7 @@ def control(trial: Trial) -> Control:
 
 def record(findings: list[Finding]) -> dict[str, Any]:
     """Figures, the digests of the files and what every operator computes."""
-    figures: dict[str, Any] = {each.id: each.measured for each in findings if each.measured is not None}
+    figures = measured(findings)
     for each in findings:
         figures |= each.data
     return figures

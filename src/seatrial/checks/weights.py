@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seatrial.checks._finding import Control, Finding, Text, Verdict
 from seatrial.checks._graph_view import operators_of
 from seatrial.checks._tensor_facts import TensorFacts, read_facts
-from seatrial.checks._trial import Check, Trial
+from seatrial.checks._trial import Check, Trial, measured
 from seatrial.checks._weight_findings import (
     MEAN,
     VARIANCE,
@@ -138,7 +138,7 @@ def control(trial: Trial) -> Control:
 
 def record(findings: list[Finding]) -> dict[str, Any]:
     """Digests of all tensors by name, and the figures, so that the next release is compared by tensor."""
-    figures: dict[str, Any] = {each.id: each.measured for each in findings if each.measured is not None}
+    figures = measured(findings)
     for each in findings:
         figures |= {key: value for key, value in each.data.items() if key == "tensors"}
     return figures

@@ -91,11 +91,16 @@ def digest_of_samples(samples: Iterable[Sample]) -> str:
             [sample.key, _plain(sample.label), dict(sample.slices)], sort_keys=True, default=str
         )
         total.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
-        total.update(_payload_digest(sample.payload))
+        total.update(payload_digest(sample.payload))
     return "sha256:" + total.hexdigest()
 
 
-def _payload_digest(payload: Any) -> bytes:
+def payload_digest(payload: Any) -> bytes:
+    """sha256 of what a sample is, wherever it lies.
+
+    Raises:
+        OSError: Its file cannot be read.
+    """
     if isinstance(payload, Path):
         with payload.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").digest()
@@ -113,5 +118,5 @@ def _payload_digest(payload: Any) -> bytes:
 
 def _plain(label: Any) -> Any:
     if isinstance(label, np.ndarray):
-        return {"dtype": label.dtype.str, "shape": label.shape, "sha256": _payload_digest(label).hex()}
+        return {"dtype": label.dtype.str, "shape": label.shape, "sha256": payload_digest(label).hex()}
     return label

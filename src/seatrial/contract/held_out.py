@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seatrial.contract._held_out_arrays import read_arrays
-from seatrial.contract._held_out_files import digest_of_samples
+from seatrial.contract._held_out_files import digest_of_samples, payload_digest
 from seatrial.contract._held_out_images import read_folder, read_list
 from seatrial.contract._held_out_labels import checked_label
 from seatrial.contract._held_out_masks import mask_of
@@ -13,6 +13,8 @@ from seatrial.contract._held_out_tables import read_table
 from seatrial.contract.contract import Contract
 from seatrial.contract.sample import HeldOut, Sample
 from seatrial.errors import NotFound, UsageError
+
+__all__ = ["payload_digest", "read_held_out"]
 
 TABLES = (".csv", ".tsv", ".jsonl")
 
