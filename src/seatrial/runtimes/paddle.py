@@ -32,6 +32,7 @@ class PaddleEngine(Engine):
         self.notes = []
         self._operators: dict[str, int] = {}
         self._feeds: dict[str, Array] = {}
+        self._layer: Any = None
 
     def version(self) -> str:
         """See `Engine.version`."""
@@ -158,8 +159,7 @@ class PaddleEngine(Engine):
             raise UsageError(
                 f"the input '{of}' is {feeds[of].dtype}, and only numbers that vary have gradients"
             )
-        paddle = self._paddle
-        layer = paddle.jit.load(str(Path(self._graph).with_suffix("")))
+        paddle, layer = self._paddle, self._differentiable()
         layer.eval()
         order = list(self._task.inputs)
         reference = _as_list(layer(*[paddle.to_tensor(np.array(feeds[name])) for name in order]))
@@ -183,6 +183,12 @@ class PaddleEngine(Engine):
             )
         gradient: Array = source.grad.numpy()
         return gradient
+
+    def _differentiable(self) -> Any:
+        """The graph as a layer, loaded once: Paddle 3.2 hangs or dies after some fifty loads in one process."""
+        if self._layer is None:
+            self._layer = self._paddle.jit.load(str(Path(self._graph).with_suffix("")))
+        return self._layer
 
     def exercise(self) -> dict[str, Any]:
         """See `Engine.exercise`."""
