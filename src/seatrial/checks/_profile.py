@@ -81,6 +81,10 @@ def load_profile(name: str) -> Profile:
             text, label = own.read_text("utf-8"), own.stem
         else:
             text, label = (_SHIPPED / f"{name}.yaml").read_text("utf-8"), name
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"profile '{name}' is not UTF-8 (byte {error.start})", hint="save it as UTF-8"
+        ) from error
     except OSError as error:
         known = ", ".join(profile_names())
         raise NotFound(f"no profile '{name}'", hint=f"there are: {known}; or give a .yaml file") from error

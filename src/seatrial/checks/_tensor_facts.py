@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seatrial.errors import SeatrialError
+from seatrial.model.weights import bytes_of, widened
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -83,23 +86,13 @@ def read_facts(parameters: Iterable[Parameter]) -> tuple[list[TensorFacts], list
     """
     facts, missing = [], []
     for each in parameters:
-        raw = _bytes_of(each)
-        if raw is None:
+        try:
+            raw = bytes_of(each)
+        except SeatrialError:
             missing.append(each.name)
         else:
             facts.append(describe(each.name, each.dtype, each.shape, raw))
     return facts, missing
-
-
-def _bytes_of(parameter: Parameter) -> Any:
-    """The tensor's bytes, mapped and not read yet; None when the file is too short."""
-    if parameter.file is None or not parameter.file.exists():
-        return None
-    if parameter.file.stat().st_size < parameter.offset + parameter.nbytes:
-        return None
-    if parameter.nbytes == 0:
-        return np.zeros(0, "uint8")
-    return np.memmap(parameter.file, "uint8", "r", parameter.offset, (parameter.nbytes,))
 
 
 def describe(name: str, dtype: str, shape: tuple[int, ...], raw: Any) -> TensorFacts:
@@ -148,7 +141,7 @@ def describe(name: str, dtype: str, shape: tuple[int, ...], raw: Any) -> TensorF
 def _as_float(values: Any, dtype: str) -> Any:
     """Numbers as float32 or float64; bfloat16 is the upper half of a float32."""
     if dtype == "bfloat16":
-        return (values.astype("uint32") << 16).view("float32")
+        return widened(values)
     return values.astype("float32") if dtype == "float16" else values
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "AArch64", "arm64": "AArch64", "armv7l": "ARM"}
+_LONGEST_LOCK = 4_000_000  # characters; a lock of a thousand packages with digests has a tenth of it
 SBOM_NAME = "sbom.cdx.json"
 
 
@@ -89,7 +90,8 @@ def _locks(files: Sequence[Path]) -> list[Finding]:
     for path in files:
         if not NAMES.fullmatch(path.name) or path.suffix == ".in":
             continue
-        pins, flaws = read_pins(path.read_text(encoding="utf-8", errors="replace"))
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            pins, flaws = read_pins(stream.read(_LONGEST_LOCK))
         flaws += judge_pins(pins, lazy.version)
         locked = {each.name: each.version for each in pins}
         for pin in pins:

@@ -356,7 +356,9 @@ def control(trial: Trial) -> Control:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "weights.pdparams").write_bytes(pickle.dumps({"w": _Payload()}))
     key = "AKIA" + "Q3EGTEXAMPLESAFE"
-    tail = trial.artifact.graph.read_bytes()[-4096:] + b"\x00aws_key=" + key.encode() + b"\x00"
+    with trial.artifact.graph.open("rb") as graph:
+        graph.seek(-min(4096, trial.artifact.graph.stat().st_size), 2)
+        tail = graph.read() + b"\x00aws_key=" + key.encode() + b"\x00"
     (folder / "graph-with-tail").write_bytes(tail)
     scan = scan_files(sorted(folder.iterdir()))
     verdicts = {group.id: judge_threats(group, scan).verdict for group in GROUPS}

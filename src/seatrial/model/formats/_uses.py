@@ -1,7 +1,7 @@
 """What the graph does with an input says what may be put into it: ids of a table, lengths, a layout.
 
-Paddle reads past an embedding table without a word, or dies of it (facts of the engines: an id of 10**9 is a
-SIGSEGV); so the range is known before an engine sees a value.
+Paddle reads past an embedding table without a word, or dies of it (an id of 10**9 is a SIGSEGV); so the range
+is known before an engine sees a value.
 """
 
 from __future__ import annotations
