@@ -17,9 +17,10 @@ from seatrial.checks._gate import run_check
 from seatrial.checks._pictures import heat, picture, picture_of, sheet
 from seatrial.checks.explainability import CHECK
 from seatrial.contract import Contract, HeldOut, Sample, TensorSpec
+from seatrial.errors import EngineFailure
 from seatrial.runtimes import SessionOptions
 from support import quadrants
-from support.fake_trial import make_artifact, make_trial
+from support.fake_trial import FakeSession, make_artifact, make_trial
 
 
 def found(trial):
@@ -47,6 +48,36 @@ def test_gradients_of_another_model_do_not_add_up(tmp_path):
     trial.pool.functions["fake"].makes_session = True
     session.options = SessionOptions()
     assert found(trial)["explainability.completeness"].verdict is Verdict.WARN
+
+
+@pytest.mark.parametrize(("deaths", "method"), [(1, "Integrated Gradients"), (9, "random masks")])
+def test_an_engine_that_dies_of_gradients_costs_no_explanation(tmp_path, deaths, method):
+    trial = quadrants.trial(tmp_path, count=48, with_gradients=True)
+    run, honest = quadrants.engine(), quadrants.gradients()
+    died = []
+
+    def make(artifact, options):
+        def gradient(*arguments, **options):
+            if len(died) < deaths:
+                died.append(1)
+                session.closed = True
+                raise EngineFailure("killed by SIGSEGV", kind="signal", signal_name="SIGSEGV")
+            return honest(*arguments, **options)
+
+        def alive(feeds):
+            if session.closed:
+                raise EngineFailure("the worker is gone", kind="signal")
+            return run(feeds)
+
+        session = FakeSession(alive, artifact, options=options, gradient=gradient)
+        return session
+
+    make.makes_session = True
+    trial.pool.functions["fake"] = make
+    result = run_check(CHECK, trial)
+    assert result.verdict is Verdict.PASS, [each.summary.en for each in result.findings]
+    assert method in next(e for e in result.findings if e.id == "explainability.attribution").summary.en
+    assert len(died) == min(deaths, 2)
 
 
 def test_a_decision_on_a_corner_pixel_is_a_shortcut(tmp_path):
