@@ -285,6 +285,21 @@ def test_a_precision_that_did_not_run_is_not_exercised(tmp_path, told):
     assert "bfloat16" in found["fake"].summary.en
 
 
+def test_only_production_has_to_prove_int8(tmp_path):
+    """The int8 lies in the file; OpenVINO computes a dynamically quantised graph in float32."""
+    profile = replace(PROFILE, precision="int8")
+    native, floats = session(good, precision="int8"), session(good, precision="float32", runtime="other")
+    _, found = findings(tmp_path, {"fake": native, "other": floats}, profile=profile)
+    assert found["other"].verdict is Verdict.PASS
+    assert "computed in float32" in found["other"].summary.en
+    _, found = findings(tmp_path, {"fake": floats, "other": native}, profile=profile)
+    assert found["fake"].verdict is Verdict.NOT_EXERCISED
+    assert found["fake"].summary.en.endswith("the kernels ran in float32.")
+    wrong = session(lambda feeds: [np.roll(good(feeds)[0], 1, axis=1)], precision="float32", runtime="other")
+    _, found = findings(tmp_path, {"fake": native, "other": wrong}, profile=profile)
+    assert found["other"].verdict is Verdict.FAIL
+
+
 def test_a_precision_that_ran_is_judged_by_its_own_tolerance(tmp_path):
     def make(artifact, options):
         def run(feeds):

@@ -356,9 +356,10 @@ def not_exercised(outcome: Outcome, *, asked: str, float32: Outcome | None) -> T
     ran = outcome.exercise.precision
     if ran != asked:
         notes = "; ".join(outcome.exercise.notes)
+        more = Text(f" ({notes})", f"（{notes}）") if notes else Text("", "")
         return Text(
-            f"{asked} was asked for and the kernels ran in {ran}: {notes}",
-            f"要求 {asked} 精度，但内核实际以 {ran} 运行：{notes}",
+            f"{asked} was asked for and the kernels ran in {ran}{more.en}",
+            f"要求 {asked} 精度，但内核实际以 {ran} 运行{more.zh}",
         )
     if asked != "int8" and (outcome.identical or (float32 is not None and _same_bits(outcome, float32))):
         return Text(
