@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,3 +141,9 @@ def test_bad_profiles_say_what_is_wrong(tmp_path: Any) -> None:
     bad.write_text("runtimes: [onnxruntime]\nrequierd: [structure]\n")
     with pytest.raises(UsageError, match="requierd"):
         load_profile(str(bad))
+
+
+def test_a_profile_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_bytes(b"runtime: \xff\xfe")
+    with pytest.raises(UsageError, match="UTF-8"):
+        load_profile(str(tmp_path / "mine.yaml"))

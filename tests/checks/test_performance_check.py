@@ -168,7 +168,7 @@ def accepted(artifact, environment):
 )
 def test_a_slower_model_is_found_in_turn_with_the_accepted_one(tmp_path, monkeypatch, ratio, verdicts):
     old = make_artifact(tmp_path / "old", {"w": np.ones(3)})
-    monkeypatch.setattr("seatrial.model.open_model", lambda _: old)
+    monkeypatch.setattr("seatrial.checks._trial.open_model", lambda _: old)
     rng = np.random.default_rng(0)
 
     class Either(Timed):

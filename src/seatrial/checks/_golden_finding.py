@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from seatrial.checks._consistency_ground import Ground
@@ -11,10 +10,9 @@ from seatrial.checks._divergence import Divergence, localise
 from seatrial.checks._finding import Evidence, Finding, Table, Text, Verdict
 from seatrial.checks._golden import compare_print, take_print
 from seatrial.checks._inference import predictions
-from seatrial.checks._trial import Baseline, Trial
+from seatrial.checks._trial import Baseline, Trial, accepted_model
 from seatrial.checks._variants import Outcome, PoolOf, Variant, measure, ran
 from seatrial.errors import SeatrialError
-from seatrial.model.artifact import Artifact
 
 TRACE_TOLERANCE = 1e-5  # one graph, one engine, no optimisation: what moved was changed
 
@@ -156,18 +154,14 @@ def _beside(
     trial: Trial, ground: Ground, baseline: Baseline
 ) -> tuple[tuple[Outcome, Divergence] | None, Text]:
     """Runs the accepted model on the same samples when its files are still there and unchanged."""
-    from seatrial.model import open_model
-
     gone = Text(
         "The accepted model's files are gone, so the operator cannot be named.",
         "已批准模型的文件已不在，无法指出具体算子。",
     )
-    if not baseline.model_path or not Path(baseline.model_path).exists():
+    accepted = accepted_model(baseline)
+    if accepted is None:
         return None, gone
     try:
-        accepted: Artifact = open_model(Path(baseline.model_path))
-        if accepted.digest != baseline.model_digest:
-            return None, gone
         pool = PoolOf(trial.pool, accepted)
         before = predictions(replace(trial, pool=pool), ground.runtime, ground.options, ground.samples)
         label = Text(f"baseline {baseline.name}", f"基线 {baseline.name}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from seatrial.checks._latency_statistics import FEWEST_PAIRS, BlockComparison, c
 from seatrial.checks._load import Lanes
 from seatrial.checks._performance_findings import cdf
 from seatrial.checks._service import ServiceTimes, interleaved
-from seatrial.checks._trial import Baseline, Trial
+from seatrial.checks._trial import Baseline, Trial, accepted_model
 from seatrial.errors import SeatrialError
 from seatrial.model.artifact import Artifact
 
@@ -148,21 +147,13 @@ def _accepted(trial: Trial) -> tuple[Text, Artifact | None]:
             f"Baseline {kept.name} was made in another environment; latencies are not comparable.",
             f"基线 {kept.name} 来自不同的环境，延迟不可比。",
         ), None
+    if kept.model_digest == trial.artifact.digest:
+        return Text("This is the accepted model itself.", "待检模型就是已批准的模型本身。"), None
     gone = Text(
         f"The files of baseline {kept.name} are gone or changed, so the two cannot be run in turn.",
         f"基线 {kept.name} 的文件已不在或已改动，无法交替运行。",
     )
-    if not kept.model_path or not Path(kept.model_path).exists():
-        return gone, None
-    if kept.model_digest == trial.artifact.digest:
-        return Text("This is the accepted model itself.", "待检模型就是已批准的模型本身。"), None
-    from seatrial.model import open_model
-
-    try:
-        accepted: Artifact = open_model(Path(kept.model_path))
-    except SeatrialError:
-        return gone, None
-    return (gone, accepted) if accepted.digest == kept.model_digest else (gone, None)
+    return gone, accepted_model(kept)
 
 
 def doubt(*, full: bool) -> Verdict:

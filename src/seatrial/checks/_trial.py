@@ -12,6 +12,8 @@ from seatrial.checks._finding import Control, Finding, Limit, Scalar, Text
 from seatrial.checks._profile import Profile
 from seatrial.contract import Contract
 from seatrial.contract.sample import HeldOut
+from seatrial.errors import SeatrialError
+from seatrial.model import open_model
 from seatrial.model.artifact import Artifact
 from seatrial.runtimes import Session, SessionOptions
 
@@ -43,6 +45,17 @@ class Baseline:
     accepted_by: str
     reason: str
     accepted_at: datetime
+
+
+def accepted_model(baseline: Baseline) -> Artifact | None:
+    """The model that was accepted, where its files still lie and are what they were; else None."""
+    if not baseline.model_path:
+        return None
+    try:
+        found = open_model(Path(baseline.model_path))
+    except SeatrialError:
+        return None
+    return found if found.digest == baseline.model_digest else None
 
 
 class SessionPool(Protocol):

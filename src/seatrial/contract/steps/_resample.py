@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from seatrial.contract.pipeline import Context
 from seatrial.contract.sample import Array
 from seatrial.contract.steps import _geometry
+from seatrial.contract.steps._values import as_image
 from seatrial.errors import ContractViolation
 
 Interpolation = Literal["nearest", "linear", "cubic", "area", "lanczos"]
@@ -75,9 +77,31 @@ def note_detection(image: Array, stretch: tuple[float, float], context: Context)
     context.notes["scale_factor"] = np.array(stretch, np.float32)
 
 
-def by_factor(
-    image: Array, factor: float, context: Context, *, interpolation: Interpolation, library: Library
+def to_side(
+    value: Any,
+    side: Callable[[tuple[int, ...]], int],
+    size: int,
+    context: Context,
+    *,
+    interpolation: Interpolation,
+    library: Library,
 ) -> Array:
-    """Stretches both sides by one factor, each rounded to whole pixels."""
-    size = (max(1, round(image.shape[0] * factor)), max(1, round(image.shape[1] * factor)))
-    return resample(image, size, context, interpolation=interpolation, library=library)
+    """Stretches an image so that one side has a size and the other follows, rounded to whole pixels.
+
+    Args:
+        value: The image.
+        side: Which: `max` for the long one, `min` for the short one.
+        size: Pixels of that side.
+        context: Takes the note.
+        interpolation: As in `resample`.
+        library: As in `resample`.
+
+    Raises:
+        ContractViolation: As `resample`; also no image, or a size under 1.
+    """
+    image = as_image(value)
+    if size < 1:
+        raise ContractViolation(f"size is {size} and must be 1 or more")
+    factor = size / side(image.shape[:2])
+    wanted = (max(1, round(image.shape[0] * factor)), max(1, round(image.shape[1] * factor)))
+    return resample(image, wanted, context, interpolation=interpolation, library=library)
