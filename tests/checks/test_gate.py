@@ -19,7 +19,7 @@ from seatrial.checks import (
     load_profile,
     profile_names,
 )
-from seatrial.checks._finding import worst
+from seatrial.checks._finding import Limit, worst
 from seatrial.checks._gate import run_check
 from seatrial.errors import ModelError, NotFound, UsageError
 
@@ -147,3 +147,13 @@ def test_a_profile_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_bytes(b"runtime: \xff\xfe")
     with pytest.raises(UsageError, match="UTF-8"):
         load_profile(str(tmp_path / "mine.yaml"))
+
+
+@pytest.mark.parametrize(("value", "number"), [(0.5, 0.5), ("0.5", 0.5), (None, 0.0), (3, 3.0)])
+def test_a_bound_is_a_number(value: Any, number: float) -> None:
+    assert Limit(value, "contract").number == number
+
+
+def test_a_word_where_a_number_belongs_is_said_so() -> None:
+    with pytest.raises(UsageError, match="contract is 'high'"):
+        _ = Limit("high", "contract").number

@@ -77,7 +77,7 @@ def _compare(trial: Trial, found: Evaluation, stored: Mapping[str, Any], baselin
 def change_finding(trial: Trial, now: Scores, before: Scores, baseline: Baseline) -> Finding:
     """The paired change of the whole, against the margin."""
     limit = trial.limit("accuracy.margin", 0.01, reason="what may be lost against the baseline")
-    margin = float(str(limit.value))
+    margin = limit.number
     change = paired_change(now, before, seed=trial.seed)
     verdict = judge_change(change, margin)
     needed = needed_for_margin(margin, discordant=(change.lost + change.won) / change.n)

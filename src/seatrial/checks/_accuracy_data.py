@@ -76,7 +76,7 @@ def duplicates_finding(trial: Trial, twins: Twins) -> Finding:
     n = len(trial.held_out)
     limit = trial.limit("accuracy.duplicates", 0.02, reason="above it n is overstated")
     share = len(twins.inside) / max(n, 1)
-    bad = share > float(limit.value or 0) or bool(twins.conflicts)
+    bad = share > limit.number or bool(twins.conflicts)
     conflicts = f", {len(twins.conflicts)} of them with another label" if twins.conflicts else ""
     conflicts_zh = f"，其中 {len(twins.conflicts)} 个标签互相矛盾" if twins.conflicts else ""
     rows = tuple((a, b, (a, b) in twins.conflicts) for a, b in twins.inside[:_SHOWN])
@@ -117,7 +117,7 @@ def contamination_finding(trial: Trial, twins: Twins) -> Finding:
     share = len(twins.shared) / max(n, 1)
     near_limit = 0.05
     verdict = Verdict.PASS
-    if share > float(limit.value or 0):
+    if share > limit.number:
         verdict = Verdict.FAIL
     elif twins.shared or len(twins.near) / max(n, 1) > near_limit:
         verdict = Verdict.WARN

@@ -40,9 +40,7 @@ def slice_findings(trial: Trial, found: Evaluation) -> list[Finding]:
         gap = float(found.scores[~inside].mean() - found.scores[inside].mean())
         rows.append((f"{name}={value}", len(mine), float(found.scores[inside].mean()), gap))
     sure = holm(p_values)
-    low = [
-        place for place, row in enumerate(rows) if row[3] > float(str(limit.value)) and sure[place] < _SURE
-    ]
+    low = [place for place, row in enumerate(rows) if row[3] > limit.number and sure[place] < _SURE]
     worst = max(range(len(rows)), key=lambda each: (each in low, rows[each][3]))
     name, count, score, gap = rows[worst]
     small = sum(row[1] < SMALLEST_GROUP for row in rows)
@@ -92,7 +90,7 @@ def class_findings(trial: Trial, found: Evaluation) -> list[Finding]:
     limit = trial.limit(
         "accuracy.class_recall", 0.5, reason="a class below it is missed more often than found"
     )
-    floor = float(str(limit.value))
+    floor = limit.number
     rows, p_values = [], []
     for index, count, right, said in by_class(view):
         recall = wilson(right, count)
@@ -153,7 +151,7 @@ def calibration_findings(trial: Trial, found: Evaluation) -> list[Finding]:
     limit = trial.limit(
         "accuracy.calibration_error", 0.1, reason="confidence off by more misleads who uses it"
     )
-    bad = error.low > float(str(limit.value))
+    bad = error.low > limit.number
     return [
         Finding(
             "accuracy.calibration",

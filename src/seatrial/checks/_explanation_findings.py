@@ -55,7 +55,7 @@ def completeness_finding(found: Integrated, trial: Trial) -> Finding:
     )
     relative = found.residual / np.maximum(np.abs(found.change), 0.1)
     worst = float(np.median(relative))
-    bad = worst > float(str(limit.value))
+    bad = worst > limit.number
     n = len(found.residual)
     return Finding(
         "explainability.completeness",
@@ -145,7 +145,7 @@ def shortcut_finding(explained: Sequence[Explained], trial: Trial) -> Finding:
     grids = {each.cells.grid for each in explained}
     common = grids.pop() if len(grids) == 1 else _COMMON_GRID
     found = concentration([_on_grid(each, common) for each in explained], [each.answer for each in explained])
-    bad = found.suspicious(float(str(limit.value)))
+    bad = found.suspicious(limit.number)
     row, column = divmod(found.place, common[1])
     where = f"cell {row + 1},{column + 1} of {common[0]}x{common[1]}"
     return Finding(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from seatrial.errors import UsageError
+
 Scalar = str | int | float | bool | None
 
 
@@ -69,6 +71,21 @@ class Limit:
     value: Scalar
     source: str
     unit: str = ""
+
+    @property
+    def number(self) -> float:
+        """The bound as a number; 0 where there is none.
+
+        Raises:
+            UsageError: Someone wrote a word where a number belongs.
+        """
+        try:
+            return float(self.value or 0)
+        except ValueError as error:
+            raise UsageError(
+                f"a bound from the {self.source} is {self.value!r}, expected a number",
+                hint="correct it under `limits`",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,7 +240,7 @@ def judge_forbidden(found: list[tuple[str, str]], examined: int) -> Finding:
 
 def judge_size(size: float, limit: Limit, examined: int) -> Finding:
     """What is handed over must fit."""
-    bad = size > float(str(limit.value))
+    bad = size > limit.number
     return Finding(
         "deployment.size",
         Verdict.FAIL if bad else Verdict.PASS,

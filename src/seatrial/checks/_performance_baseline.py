@@ -47,7 +47,7 @@ def noise_finding(
     )
     if len(blocks[0]) < FEWEST_PAIRS:
         return None, _too_slow(limit)
-    found = compare_blocks(blocks[0], blocks[1], margin=float(limit.value or 0))
+    found = compare_blocks(blocks[0], blocks[1], margin=limit.number)
     return found, judge_noise(found, limit)
 
 
@@ -71,7 +71,7 @@ def _too_slow(limit: Limit) -> Finding:
 
 def judge_noise(found: BlockComparison, limit: Limit) -> Finding:
     """A machine that sees a difference between a model and itself cannot judge a regression of that size."""
-    noisy = found.spread > float(limit.value or 0)
+    noisy = found.spread > limit.number
     return Finding(
         "performance.noise",
         Verdict.WARN if noisy else Verdict.PASS,
@@ -133,7 +133,7 @@ def against_baseline(
             ),
             examined=len(blocks[0]),
         )
-    found = compare_blocks(blocks[0], blocks[1], margin=float(limit.value or 0))
+    found = compare_blocks(blocks[0], blocks[1], margin=limit.number)
     return _finding(trial.baseline, found, noise, limit, blocks, full=trial.full)
 
 
@@ -204,7 +204,7 @@ def _finding(
         ),
         examined=found.pairs,
         measured=round(found.ratio, 4),
-        limit=replace(limit, value=1 + float(limit.value or 0)),
+        limit=replace(limit, value=1 + limit.number),
         evidence=(
             Chart(
                 Text("Latency of both models, in turn", "两个模型交替运行的延迟"),

@@ -80,7 +80,7 @@ def judge_slo(found: Quantile, limit: Limit) -> Verdict:
     FAIL when even the lower bound is above, PASS when even the upper bound is below. Between them the
     estimate decides whether the doubt is a WARN (looks good, too few requests) or INCONCLUSIVE.
     """
-    bound = float(limit.value or 0) / 1e3
+    bound = limit.number / 1e3
     if found.low > bound:
         return Verdict.FAIL
     if found.high <= bound:
@@ -163,9 +163,7 @@ def stall_finding(trial: Trial, service: ServiceTimes) -> Finding:
     limit = trial.limit("performance.stalls", 2, reason="one or two may be the machine's")
     count, runs = len(service.stalls), len(service.warm)
     longest = max((float(service.warm[i]) for i in service.stalls), default=0.0)
-    verdict = (
-        Verdict.PASS if count == 0 else Verdict.WARN if count <= float(limit.value or 0) else Verdict.FAIL
-    )
+    verdict = Verdict.PASS if count == 0 else Verdict.WARN if count <= limit.number else Verdict.FAIL
     text = f", longest {milliseconds(longest)} ms" if count else ""
     text_zh = f"，最长 {milliseconds(longest)} ms" if count else ""
     return Finding(

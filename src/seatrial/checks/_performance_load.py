@@ -42,7 +42,7 @@ def scaling_finding(trial: Trial, lanes: Lanes, feed: Any) -> Finding:
             examined=0,
         )
     trial.progress("two sessions side by side")
-    enough = float(limit.value or 0)
+    enough = limit.number
     return judge_scaling(
         measure_scaling(lanes, feed, seconds=SCALING_SECONDS[trial.full], enough=enough), limit
     )
@@ -50,7 +50,7 @@ def scaling_finding(trial: Trial, lanes: Lanes, feed: Any) -> Finding:
 
 def judge_scaling(found: Scaling, limit: Limit) -> Finding:
     """FAIL when sessions wait for each other on a machine that itself scales; WARN when it does not."""
-    enough = found.relative >= float(limit.value or 0)
+    enough = found.relative >= limit.number
     verdict = Verdict.PASS if enough else Verdict.FAIL if found.machine >= 0.8 else Verdict.WARN
     finding = Finding(
         "performance.scaling",
@@ -120,7 +120,7 @@ def judge_decay(closed: Sequence[LoadResult], limit: Limit) -> Finding:
     rates = [each.achieved for each in closed]
     best, last = max(rates), rates[-1]
     kept = last / best if best > 0 else 0.0
-    verdict = Verdict.PASS if kept >= float(limit.value or 0) else Verdict.WARN
+    verdict = Verdict.PASS if kept >= limit.number else Verdict.WARN
     rows = tuple(
         (
             clients,

@@ -72,7 +72,7 @@ def judge_leak(name: str, label: Text, found: Soak, limit: Limit) -> Finding:
     """FAIL when memory surely grows on and on; SKIP when too few requests were sent to tell."""
     requests = found.requests[-1]
     slope = found.last
-    leaks = found.leaks(float(limit.value or 0))
+    leaks = found.leaks(limit.number)
     verdict = Verdict.FAIL if leaks else Verdict.PASS if found.enough else Verdict.SKIP
     few = "" if found.enough else "; too few requests to tell a leak from a cache"
     few_zh = "" if found.enough else "；请求太少，无法区分泄漏与缓存"

@@ -165,7 +165,7 @@ def fuzz_finding(failures: Sequence[tuple[tuple[str, ...], Outcome]], rounds: in
 def deadline_finding(outcomes: Sequence[Outcome], deadline: Limit) -> Finding:
     """The slowest case against the time a request may take (F33)."""
     slowest = max(outcomes, key=lambda each: each.seconds)
-    late = slowest.seconds > float(str(deadline.value))
+    late = slowest.seconds > deadline.number
     return Finding(
         "robustness.deadline",
         Verdict.FAIL if late else Verdict.PASS,
@@ -229,7 +229,7 @@ def invariance_finding(
 ) -> Finding:
     """How often a harmless change changed the answer."""
     share = wilson(kept, n)
-    bound = float(str(limit.value))
+    bound = limit.number
     verdict = Verdict.PASS if share.value >= bound else Verdict.FAIL if share.high < bound else Verdict.WARN
     good = verdict is Verdict.PASS
     title = Text("Answers that changed", "发生变化的答案")

@@ -50,7 +50,7 @@ def count_tokens(feeds: Sequence[Mapping[str, Any]], name: str, vocabulary: Sequ
 def judge_tokens(found: TokenCount, limit: Limit) -> Finding:
     """Many unknown words mean another vocabulary, lost lower-casing or another script."""
     share = found.unknown / max(found.ids, 1)
-    bad = bool(found.outside) or share > float(str(limit.value))
+    bad = bool(found.outside) or share > limit.number
     return Finding(
         "interface.tokens",
         Verdict.FAIL if bad else Verdict.PASS,

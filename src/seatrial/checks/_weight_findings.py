@@ -129,7 +129,7 @@ def judge_dead(facts: Sequence[TensorFacts], limit: Limit) -> Finding:
     ]
     shares.sort(key=lambda pair: -pair[0])
     worst = shares[0][0] if shares else 0.0
-    bad = worst > float(str(limit.value))
+    bad = worst > limit.number
     name = shares[0][1].name if shares else ""
     return Finding(
         "weights.dead-channels",
@@ -258,7 +258,7 @@ def judge_denormals(facts: Sequence[TensorFacts], limit: Limit) -> Finding:
     count = sum(each.count for each in facts if each.floating)
     few = sum(each.denormals for each in facts)
     share = few / count if count else 0.0
-    bad = share > float(str(limit.value))
+    bad = share > limit.number
     worst = sorted((each for each in facts if each.denormals), key=lambda each: -each.denormals)
     return Finding(
         "weights.denormals",

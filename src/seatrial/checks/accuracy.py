@@ -101,8 +101,8 @@ def score_finding(trial: Trial, found: Evaluation, evidence: tuple[Any, ...], *,
     shown_zh = f"{found.primary} 为 {value.value:.4f}（95% 置信区间 {value.low:.4f}～{value.high:.4f}）"
     n = len(found.scores)
     none = minimum.value is None
-    bound = "" if none else f"; at least {float(str(minimum.value)):g} is asked"
-    bound_zh = "" if none else f"；要求不低于 {float(str(minimum.value)):g}"
+    bound = "" if none else f"; at least {minimum.number:g} is asked"
+    bound_zh = "" if none else f"；要求不低于 {minimum.number:g}"
     return Finding(
         "accuracy.score",
         verdict,

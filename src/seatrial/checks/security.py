@@ -123,7 +123,7 @@ def membership(trial: Trial) -> list[Finding]:
         trial.limit("security.membership_auc", 0.55, reason="effect size, lower bound of the 95 % interval"),
         trial.limit("security.membership_rate", 0.03, reason="true positives at 1 % false positives"),
     )
-    auc, rate = (float(str(each.value)) for each in limits)
+    auc, rate = (each.number for each in limits)
     found = exposure(inside, outside, seed=trial.seed)
     power = measure_power(
         len(inside), len(outside), auc=auc, rate=rate, seed=trial.seed, trials=40 if trial.full else 20
@@ -150,7 +150,7 @@ def judge_membership(
     found: Exposure, power: Power, limits: tuple[Limit, Limit], scores: tuple[Any, Any]
 ) -> Finding:
     """Effect size decides; the attack's own power and false alarms stand beside it."""
-    auc, rate = (float(str(each.value)) for each in limits)
+    auc, rate = (each.number for each in limits)
     exposed = is_exposed(found, auc=auc, rate=rate)
     blind = power.detected < 0.8
     verdict = Verdict.FAIL if exposed else Verdict.INCONCLUSIVE if blind else Verdict.PASS
@@ -304,7 +304,7 @@ def judge_triggers(found: Sequence[Push], limit: Limit, labels: Sequence[str]) -
             cause=Text("The held-out set has one class.", "留出集只有一个类别。"),
             fix=Text("Give pictures of several classes.", "请提供多个类别的图片。"),
         )
-    bad = strongest.share > float(str(limit.value))
+    bad = strongest.share > limit.number
     name = labels[strongest.target] if strongest.target < len(labels) else str(strongest.target)
     return Finding(
         "security.trigger",
