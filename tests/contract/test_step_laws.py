@@ -302,3 +302,8 @@ def test_whatever_a_step_is_given_it_answers_or_refuses(name: str, value: Any, d
         context.notes.update(source_size=(7, 5), scale=(0.5, 0.5), offset=(1.0, 0.0), length=3)
     with contextlib.suppress(ContractViolation):
         STEPS[name].apply(value, context, **data.draw(st.sampled_from(OPTIONS[name])))
+
+
+def test_padding_to_what_no_memory_holds_is_refused() -> None:
+    with pytest.raises(ContractViolation, match="numbers"):
+        apply("pad", np.zeros((2, 2, 3), np.uint8), Context(), axes=[0, 1], to=[10**6, 10**6])

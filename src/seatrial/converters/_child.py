@@ -27,6 +27,7 @@ _ENVIRONMENT = {
     "PYTHONNOUSERSITE": "1",
     "PYTHONIOENCODING": "utf-8",
 }
+_LAST_WORDS = 20_000
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "LD_PRELOAD", "TMPDIR")
 
 
@@ -58,7 +59,7 @@ def run(module: str, request: Mapping[str, Any], *, tool: str, timeout: float) -
             str(answer),
         ]
         code = _wait(command, _environment(folder), log, timeout=timeout, tool=tool)
-        said = plain_words(log.read_text("utf-8", "replace")[-20_000:])
+        said = plain_words(_tail(log))
         if not answer.exists():
             raise EngineFailure(
                 f"{tool} {_end(code)}" + (f"; its last words: {said}" if said else ""),
@@ -70,6 +71,13 @@ def run(module: str, request: Mapping[str, Any], *, tool: str, timeout: float) -
     if "error" in told:
         raise ModelError(f"{tool}: {plain_words(told['error'])}", hint=told.get("hint", ""))
     return told
+
+
+def _tail(log: Path) -> str:
+    """The end of what the tool said, however much that was."""
+    with log.open("rb") as stream:
+        stream.seek(-min(_LAST_WORDS, log.stat().st_size), os.SEEK_END)
+        return stream.read(_LAST_WORDS).decode("utf-8", "replace")
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from seatrial.contract.steps import _geometry
 from seatrial.contract.steps._step import FunctionStep
 from seatrial.contract.steps._values import as_array, axis_of
 from seatrial.errors import ContractViolation
+
+LARGEST = 1 << 28  # numbers in what grew: no image and no text needs more, a wrong option may ask for it
 
 
 def _pad(
@@ -38,6 +41,9 @@ def _pad(
         more = -(-size // multiple) * multiple - array.shape[at]
         before = more // 2 if where == "center" else 0
         widths[at] = (before, more - before)
+    grown = prod(size + sum(more) for size, more in zip(array.shape, widths, strict=True))
+    if grown > max(LARGEST, array.size):
+        raise ContractViolation(f"the result would hold {grown:,} numbers, more than {LARGEST:,}")
     if where == "center" and len(axes) == 2:
         _geometry.moved(context, *(widths[axis_of(array, axis)][0] for axis in axes))
     return np.pad(array, widths, constant_values=_fitting(fill, array.dtype))
