@@ -10,6 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Examples share the processors with whatever else runs: a slow one is no fault of the code.
+settings.register_profile("shared-machine", deadline=None)
+settings.load_profile("shared-machine")
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDE = Path(os.environ.setdefault("SEATRIAL_SIDE", str(ROOT / ".side")))
