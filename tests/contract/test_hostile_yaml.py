@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seatrial.contract import Contract, TensorSpec
-from seatrial.contract.labels import read_names
+from seatrial.contract.labels import inside, read_names
 from seatrial.contract.yaml_source import parse
 from seatrial.errors import ContractViolation
 
@@ -58,3 +58,17 @@ def test_labels_do_not_come_from_a_folder_or_a_device(tmp_path):
     (tmp_path / "labels.txt").mkdir()
     with pytest.raises(ContractViolation, match="no file"):
         read_names(tmp_path / "labels.txt")
+
+
+def test_labels_are_not_taken_through_a_link_from_elsewhere(tmp_path):
+    folder, store = tmp_path / "model", tmp_path / "store"
+    for each in (folder, store):
+        each.mkdir()
+    (store / "blob").write_text("cat\n")
+    (folder / "labels.txt").symlink_to(store / "blob")
+    (folder / "round.txt").symlink_to("round.txt")
+    with pytest.raises(ContractViolation, match="leads out"):
+        inside(folder, "labels.txt")
+    with pytest.raises(ContractViolation):
+        read_names(inside(folder, "round.txt"))
+    assert read_names(inside(folder, "labels.txt", store=store)) == ("cat",)

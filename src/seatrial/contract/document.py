@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -100,11 +101,12 @@ def load_contract(path: Path, *, root: Path | None = None) -> Contract:
         NotFound: There is no such file.
         ContractViolation: The file is wrong; the message names the line and the field.
     """
-    return parse_contract(read_text(path), root=root or path.parent, name=path.name)
+    store = path.resolve().parent
+    return parse_contract(read_text(path), root=root or path.parent, name=path.name, store=store)
 
 
-def parse_contract(text: str, *, root: Path, name: str = "contract") -> Contract:
-    """A contract from its YAML text; as `load_contract`."""
+def parse_contract(text: str, *, root: Path, name: str = "contract", store: Path | None = None) -> Contract:
+    """A contract from its YAML text; as `load_contract`. For `store` see `labels.inside`."""
     source = parse(text, name)
     document = _validated(source, root)
     fingerprints = {str(key): value for key, value in document.fingerprints.items()}
@@ -115,7 +117,7 @@ def parse_contract(text: str, *, root: Path, name: str = "contract") -> Contract
         if isinstance(given, NamesFile):
             files[what] = given.file
         try:
-            lists[what] = _checked_names(given, what, root, fingerprints)
+            lists[what] = _checked_names(given, what, partial(inside, root, store=store), fingerprints)
         except ContractViolation as error:
             raise ContractViolation(f"{source.place([what])}: {error.message}", hint=error.hint) from error
     return Contract(
@@ -211,7 +213,7 @@ def _unknown(source: Source, path: Sequence[Any]) -> ContractViolation:
 
 
 def _checked_names(
-    given: list[str] | NamesFile, what: str, root: Path, fingerprints: dict[str, str]
+    given: list[str] | NamesFile, what: str, place: Callable[[str], Path], fingerprints: dict[str, str]
 ) -> tuple[str, ...]:
     """The list, read from its file if need be; notes the file's digest among `fingerprints`."""
     names: Sequence[str]
@@ -220,7 +222,7 @@ def _checked_names(
             raise ContractViolation(
                 f"its sha256 differs from the one in 'fingerprints': {fingerprints[what]}"
             )
-        names = read_names(inside(root, given.file))
+        names = read_names(place(given.file))
     else:
         names = given
     check_names(names, what, expected=fingerprints.get(what, ""))

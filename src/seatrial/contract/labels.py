@@ -87,8 +87,14 @@ def read_names(path: Path) -> tuple[str, ...]:
     return tuple(lines[:-1] if lines[-1] == "" else lines)
 
 
-def inside(root: Path, name: str) -> Path:
+def inside(root: Path, name: str, *, store: Path | None = None) -> Path:
     """The file called `name` under `root`.
+
+    Args:
+        root: The contract's folder.
+        name: Relative to it.
+        store: Folder that links may lead into as well: where the contract itself really lies, because a model
+            store links every file of a model into a folder of its own.
 
     Raises:
         ContractViolation: The name leads out of the folder: a contract must not read what is not its own.
@@ -96,7 +102,14 @@ def inside(root: Path, name: str) -> Path:
     pure = PurePosixPath(name)
     if not name or pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name or ":" in name:
         raise ContractViolation(f"'{name}' must be a file in the contract's own folder, by a relative name")
-    return root / pure
+    file = root / pure
+    try:
+        real, homes = file.resolve(), [each.resolve() for each in (root, store) if each is not None]
+    except (OSError, RuntimeError) as error:
+        raise ContractViolation(f"'{name}' is a link that leads nowhere") from error
+    if not any(real.is_relative_to(home) for home in homes):
+        raise ContractViolation(f"'{name}' is a link that leads out of the contract's own folder")
+    return file
 
 
 def _from_json(text: str, where: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.contract.contract import Contract
-from seatrial.contract.labels import from_mapping, read_names
+from seatrial.contract.labels import from_mapping, inside, read_names
 from seatrial.contract.pipeline import Pipeline, StepCall
 from seatrial.contract.readers import _images
 from seatrial.contract.readers._config import (
@@ -112,7 +112,8 @@ def _labels(config: Config, options: Mapping[str, Any]) -> tuple[str, ...]:
     if not named:
         return ()
     # PaddleClas writes the path of the training machine; what is delivered lies beside the configuration.
-    beside = config.path.parent / Path(str(named)).name
+    store = config.path.resolve().parent
+    beside = inside(config.path.parent, Path(str(named)).name, store=store)
     if not beside.is_file():
         raise ContractViolation(
             f"{config.path.name} names the label file '{named}', and there is no '{beside.name}' beside it",
