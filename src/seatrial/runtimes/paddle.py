@@ -185,7 +185,7 @@ class PaddleEngine(Engine):
         return gradient
 
     def _differentiable(self) -> Any:
-        """The graph as a layer, loaded once: Paddle 3.2 hangs or dies after some fifty loads in one process."""
+        """The graph as a layer, loaded once: Paddle 3.2 hangs or dies after some fifty loads in a process."""
         if self._layer is None:
             self._layer = self._paddle.jit.load(str(Path(self._graph).with_suffix("")))
         return self._layer
