@@ -155,6 +155,38 @@ def test_a_model_trained_with_another_preprocessing_says_so(tmp_path, undo, name
     assert name in fit.summary.en
 
 
+def test_samples_that_are_wrong_are_asked_first(tmp_path):
+    """A front of samples that are right either way hides nothing."""
+    toy = Toy(noise=0.2)
+    toy.images[len(toy.images) // 2 :] /= 255
+
+    def run(feeds):
+        images = feeds["image"]
+        brightness = images.mean(axis=(1, 2, 3))[:, None, None, None]
+        out = toy.run({"image": np.where(brightness > 1, images / 255, images)})[0]
+        out[brightness.ravel() < 0.1] = np.eye(10, dtype="float32")[0]
+        return [out]
+
+    findings = interface.run(toy.trial(tmp_path, run=run))
+    fit = next(each for each in findings if each.id == "interface.preprocessing-fit")
+    assert fit.verdict is Verdict.FAIL
+    assert "255 times larger" in fit.summary.en
+
+
+def test_a_model_that_is_right_is_hardly_asked(tmp_path):
+    toy, asked = Toy(noise=0.2), []
+
+    def run(feeds):
+        asked.append(len(feeds["image"]))
+        return toy.run(feeds)
+
+    findings = interface.run(toy.trial(tmp_path, run=run))
+    fit = next(each for each in findings if each.id == "interface.preprocessing-fit")
+    assert fit.verdict is Verdict.PASS
+    assert fit.measured == 0
+    assert asked[-9:] == [4] * 9
+
+
 def test_scores_and_softmax_must_go_together(tmp_path):
     logits = lambda feeds: [TOY.scores(feeds["image"]).astype("float32") * 4]  # noqa: E731 - a fake engine in one line
     softmax = Pipeline((StepCall("softmax", {}), StepCall("topk", {})))
@@ -345,7 +377,7 @@ def test_an_engine_that_tires_is_asked_again_in_a_fresh_process(tmp_path):
 
 def test_changed_inputs_that_cannot_run_are_not_taken_for_wrong_answers(tmp_path):
     def run(feeds):
-        if len(feeds["image"]) == 10:  # the first of the changed samples
+        if len(feeds["image"]) == 4:  # the first of the changed samples
             raise EngineFailure("no", kind="signal", signal_name="SIGSEGV")
         return TOY.run(feeds)
 

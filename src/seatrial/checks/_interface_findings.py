@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seatrial.checks._finding import Finding, Limit, Table, Text, Verdict
+from seatrial.checks._metamorphic import SIGNIFICANT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,7 +138,7 @@ def judge_preferences(found: Sequence[Preference], limit: Limit) -> Finding:
     better = [
         each
         for each in found
-        if each.changed - each.declared > float(str(limit.value)) and each.p_value < 0.01
+        if each.changed - each.declared > float(str(limit.value)) and each.p_value < SIGNIFICANT
     ]
     better.sort(key=lambda each: -each.changed)
     best = better[0] if better else max(found, key=lambda each: each.changed)
@@ -153,7 +154,8 @@ def judge_preferences(found: Sequence[Preference], limit: Limit) -> Finding:
             else f"{len(found)} 种其他预处理均不优于契约声明的方式",
         ),
         best.examined * (len(found) + 1),
-        measured=round(best.changed - best.declared, 4),
+        # A gain of chance is no gain; the table has every figure.
+        measured=round(best.changed - best.declared, 4) if better else 0.0,
         limit=limit,
         evidence=(
             Table(

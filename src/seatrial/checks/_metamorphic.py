@@ -18,6 +18,8 @@ from seatrial.checks._statistics import better_than
 
 _IMAGENET = (np.array([0.485, 0.456, 0.406], "float32"), np.array([0.229, 0.224, 0.225], "float32"))
 
+SIGNIFICANT = 0.01  # p-value, after Bonferroni, below which another preprocessing is the right one
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

@@ -10,7 +10,7 @@ import numpy as np
 from seatrial.checks._finding import Finding, Text
 from seatrial.checks._inference import predictions
 from seatrial.checks._interface_findings import judge_preferences, judge_unseen
-from seatrial.checks._metamorphic import Change, Preference, changes, prefer
+from seatrial.checks._metamorphic import SIGNIFICANT, Change, Preference, changes, prefer
 from seatrial.checks._probing import CLASSIFICATION, class_index, infer, spread
 from seatrial.errors import SeatrialError
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 SCORED = (*CLASSIFICATION, "text-recognition")
 _MINIMUM = 12
-_FIRST = 10  # a change that is no better on these is not followed further
+# A change that is no better on the first is not followed further. Samples that are wrong as declared come
+# first: only there can anything be gained, so with fewer of them than this nothing better is missed.
+_FIRST = 10
+_FEWEST = 4
 _LARGE = 40_000  # elements of one sample
 
 
@@ -65,7 +68,7 @@ def preprocessing_fit(trial: Trial) -> list[Finding]:
 
 
 def _as_declared(trial: Trial) -> list[Asked]:
-    """Labelled samples that got an answer, spread over the set; fewer of a large model in the fast tier."""
+    """Labelled samples that got an answer, wrong ones first; fewer of a large model in the fast tier."""
     sizes = [each if isinstance(each, int) else 64 for each in trial.contract.inputs[0].shape]
     count = 24 if int(np.prod(sizes)) > _LARGE and not trial.full else 200
     found = predictions(trial)
@@ -74,20 +77,25 @@ def _as_declared(trial: Trial) -> list[Asked]:
         feed, context, label = found.feeds[place], found.contexts[place], found.samples[place].label
         if feed is not None and context is not None and label is not None:
             asked.append(Asked(feed, context, label, is_right(trial.contract, found.answers[place], label)))
-    return asked
+    return sorted(asked, key=lambda each: each.right)
 
 
 def _with(trial: Trial, change: Change, asked: Sequence[Asked], *, tried: int) -> Preference:
-    """Right and wrong with one change; given up early when the first samples show no gain.
+    """Right and wrong with one change.
+
+    Given up when the first samples show no gain, or when being right on all others would prove nothing.
 
     Raises:
         SeatrialError: The engine refused the changed input.
     """
-    first = _rights(trial, change, asked[:_FIRST])
-    if sum(first) <= sum(each.right for each in asked[:_FIRST]):
-        return prefer(change, [each.right for each in asked[:_FIRST]], first, tried=tried)
-    right = first + _rights(trial, change, asked[_FIRST:])
-    return prefer(change, [each.right for each in asked], right, tried=tried)
+    declared = [each.right for each in asked]
+    count = min(_FIRST, max(declared.count(False), _FEWEST))
+    first = _rights(trial, change, asked[:count])
+    hoped = prefer(change, declared, first + [True] * (len(asked) - count), tried=tried)
+    if sum(first) <= sum(declared[:count]) or hoped.p_value >= SIGNIFICANT:
+        return prefer(change, declared[:count], first, tried=tried)
+    right = first + _rights(trial, change, asked[count:])
+    return prefer(change, declared, right, tried=tried)
 
 
 def _rights(trial: Trial, change: Change, asked: Sequence[Asked]) -> list[bool]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from seatrial.contract import Contract
 
 _GOLDEN = 8
+_MOST_SCORES = 4_000_000
 
 
 def run(trial: Trial) -> list[Finding]:
@@ -114,14 +115,22 @@ def samples(trial: Trial, found: Predictions) -> list[Finding]:
     first, again = (_golden(trial.contract, chosen) for _ in range(2))
     findings.append(judge_golden(trial, first, again, len(chosen)))
     findings += tokens(trial, found)
-    rows = [outputs[0] for outputs in found.outputs if outputs is not None][:256]
+    rows = spread([outputs[0] for outputs in found.outputs if outputs is not None], 256)
     if rows and trial.contract.task in SCORED and rows[0].dtype.kind == "f" and rows[0].ndim >= 2:
         steps = [call.name for call in trial.contract.postprocess.calls]
-        flat = np.concatenate([np.asarray(each).reshape(-1, each.shape[-1]) for each in rows])[:4096]
+        flat = _some_rows(rows)
         findings.append(judge_scores(flat, steps))
         if trial.contract.labels and not isinstance(trial.contract.outputs[0].shape[-1], int):
             findings.append(judge_label_count(trial.contract, int(flat.shape[-1])))
     return findings
+
+
+def _some_rows(outputs: Sequence[Any]) -> Any:
+    """Scores of up to 4096 places, some of every sample; fewer of a dictionary of thousands."""
+    flat = [np.asarray(each).reshape(-1, each.shape[-1]) for each in outputs]
+    count = max(256, min(4096, _MOST_SCORES // max(flat[0].shape[-1], 1)))
+    few = max(1, count // len(flat))
+    return np.concatenate([each[:: max(1, len(each) // few)][:few] for each in flat])
 
 
 def tokens(trial: Trial, found: Predictions) -> list[Finding]:
