@@ -17,7 +17,7 @@ from seatrial.checks._gate import run_check
 from seatrial.checks._tensor_facts import describe
 from seatrial.checks._trial import Baseline
 from seatrial.checks._weight_findings import judge_dead, judge_finite, judge_magnitude, judge_variance
-from seatrial.checks._weight_identity import judge_previous
+from seatrial.checks._weight_identity import judge_previous, judge_untouched
 from seatrial.model.artifact import Problem
 from support.toy_model import Toy, bad
 
@@ -230,6 +230,12 @@ def test_variance_is_found_by_name(tmp_path):
     assert weights.statistics_of(trial.artifact) == [("batch_norm2d_0.w_1", "batch_norm2d_0.w_2")]
     negative = facts(-np.ones(4, "float32"), "bn_variance")
     assert judge_variance([negative], frozenset({"bn_variance"})).verdict is Verdict.FAIL
+
+
+def test_without_normalisation_layers_nothing_is_said_to_be_in_order():
+    plain = facts(np.ones(4, "float32"), "linear_0.w_0")
+    assert judge_variance([plain], frozenset()).verdict is Verdict.SKIP
+    assert judge_untouched({"linear_0.w_0": plain}, []).verdict is Verdict.SKIP
 
 
 def test_a_model_without_weights_passes_unless_its_graph_is_broken(tmp_path):

@@ -91,6 +91,9 @@ def test_answers_that_change_after_an_error_are_caught(tmp_path):
     canary = found(quadrants.trial(tmp_path, run=poisoned))["robustness.canary"]
     assert canary.verdict is Verdict.FAIL
     assert canary.where.startswith("all-zero")
+    assert "no longer answered as before" in canary.summary.en
+    canary = found(quadrants.trial(tmp_path / "good"))["robustness.canary"]
+    assert canary.summary.en.endswith("bit for bit, every time.")
 
 
 def test_a_decision_on_single_pixels_fails_the_invariance(tmp_path):

@@ -190,20 +190,22 @@ def deadline_finding(outcomes: Sequence[Outcome], deadline: Limit) -> Finding:
 def canary_finding(poisoned: Sequence[tuple[str, str]], asked: int, spread: float) -> Finding:
     """The good request after each hostile one (F35)."""
     rows = tuple(poisoned[:12])
-    exact = "bit for bit" if not spread else f"within 10 x its own unrest of {spread:.1e}"
+    exact = "bit for bit" if not spread else f"within 10 times its own spread of {spread:.1e}"
     exact_zh = "逐位相同" if not spread else f"在其自身波动 {spread:.1e} 的 10 倍以内"
-    after = f"; first after {rows[0][0]}: {rows[0][1]}" if rows else ""
-    after_zh = f"；首次出现在 {rows[0][0]} 之后：{rows[0][1]}" if rows else ""
+    always = f"A good request between {asked} hostile ones was answered as before, {exact}, every time."
+    always_zh = f"在 {asked} 个恶意请求之间重复一个正常请求，答案始终与之前相同（{exact_zh}）。"
     title = Text("Where the canary changed", "哨兵请求发生变化之处")
     return Finding(
         "robustness.canary",
         Verdict.FAIL if poisoned else Verdict.PASS,
         Text(
-            f"A good request beside {asked} hostile ones was answered as before ({exact}) except "
-            f"{len(poisoned)} times{after}.",
-            f"在 {asked} 个恶意请求之间重复一个正常请求，答案应{exact_zh}，异常 {len(poisoned)} "
-            f"次{after_zh}。",
-        ),
+            f"After {len(poisoned)} of {asked} hostile requests a good one was no longer answered as before, "
+            f"first after {rows[0][0]}: {rows[0][1]}.",
+            f"{asked} 个恶意请求中有 {len(poisoned)} 个之后，正常请求的答案不再与之前相同；首次出现在 "
+            f"{rows[0][0]} 之后：{rows[0][1]}。",
+        )
+        if rows
+        else Text(always, always_zh),
         examined=asked,
         measured=len(poisoned),
         limit=Limit(0, "check default"),

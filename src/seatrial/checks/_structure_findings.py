@@ -27,9 +27,8 @@ def judge_problems(artifact: Artifact, problems: Sequence[Problem]) -> list[Find
                 "structure.files",
                 Verdict.PASS,
                 Text(
-                    f"{artifact.format} ({artifact.version}): {files} files, {len(artifact.parameters)} "
-                    "parameters, "
-                    "every byte accounted for",
+                    f"{artifact.format} ({artifact.version}): {files} file{'s' * (files != 1)}, "
+                    f"{len(artifact.parameters)} parameters, every byte accounted for",
                     f"{artifact.format}（{artifact.version}）：{files} 个文件、"
                     f"{len(artifact.parameters)} 个参数，"
                     "每个字节均有归属",

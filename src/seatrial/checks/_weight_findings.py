@@ -160,9 +160,17 @@ def judge_dead(facts: Sequence[TensorFacts], limit: Limit) -> Finding:
     )
 
 
+def without_normalisation(name: str) -> Finding:
+    """What asks about normalisation layers has nothing to say of a model without any."""
+    said = Text("the model has no normalisation layer with statistics", "模型没有带统计量的归一化层")
+    return Finding(name, Verdict.SKIP, said, 0)
+
+
 def judge_variance(facts: Sequence[TensorFacts], variances: frozenset[str]) -> Finding:
     """A variance below zero: mean and variance were exchanged, or the file is damaged."""
     looked = [each for each in facts if each.name in variances]
+    if not looked:
+        return without_normalisation("weights.negative-variance")
     bad = [each for each in looked if each.low < 0]
     more, more_zh = others(len(bad))
     return Finding(
@@ -176,8 +184,8 @@ def judge_variance(facts: Sequence[TensorFacts], variances: frozenset[str]) -> F
             if bad
             else f"{len(looked)} 个归一化层的方差均非负",
         ),
-        max(len(looked), len(facts)),
-        measured=min((each.low for each in looked), default=None),
+        len(looked),
+        measured=min(each.low for each in looked),
         limit=Limit(0, "check default: a variance is a mean of squares"),
         evidence=table([(each.name, each.low) for each in bad], "tensor", "lowest"),
         cause=Text(

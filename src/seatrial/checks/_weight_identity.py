@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seatrial.checks._finding import Finding, Limit, Text, Verdict
-from seatrial.checks._weight_findings import others, table
+from seatrial.checks._weight_findings import others, table, without_normalisation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,6 +90,8 @@ def judge_problems(
 
 def judge_untouched(facts: Mapping[str, TensorFacts], pairs: Sequence[tuple[str, str]]) -> Finding:
     """A normalisation whose mean is 0 and variance 1 everywhere has seen no data."""
+    if not pairs:
+        return without_normalisation("weights.untouched")
     bad = [
         (mean, variance)
         for mean, variance in pairs
@@ -110,7 +112,7 @@ def judge_untouched(facts: Mapping[str, TensorFacts], pairs: Sequence[tuple[str,
             if bad
             else f"{len(pairs)} 个归一化层的统计量均已更新",
         ),
-        max(len(pairs), 1),
+        len(pairs),
         measured=len(bad),
         limit=Limit(0, "check default"),
         cause=Text("The layer was added after training, or not loaded.", "该层在训练后才加入，或未加载参数。")
