@@ -18,10 +18,12 @@ from seatrial.checks._report import CheckResult, Report
 from seatrial.checks._report_files import read_report, write_report
 from seatrial.checks._report_json import from_json, to_json
 from seatrial.checks._report_schema import report_schema
+from seatrial.checks._reuse import Answers
 from seatrial.checks._trial import Baseline, Check, SessionPool, Trial
 
 __all__ = [
     "FORMATS",
+    "Answers",
     "Baseline",
     "Chart",
     "Check",

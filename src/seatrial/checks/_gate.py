@@ -15,6 +15,7 @@ from seatrial.checks._environment import environment_digest, environment_record
 from seatrial.checks._finding import WORST_FIRST, Control, Finding, Text, Verdict, worst
 from seatrial.checks._profile import Profile
 from seatrial.checks._report import CheckResult, Report
+from seatrial.checks._reuse import Answers, input_digests
 from seatrial.checks._trial import Check, Trial
 from seatrial.errors import SeatrialError
 
@@ -34,6 +35,7 @@ class GateRun:
     Attributes:
         command: As typed.
         only: Names of the checks to run; empty means all.
+        answers: Earlier answers that may be used again, or None.
         clock: Gives the time, UTC-aware.
         started_check: Told the name of each check before it starts.
         ended_check: Told each result.
@@ -42,6 +44,7 @@ class GateRun:
     command: str
     clock: Callable[[], datetime]
     only: frozenset[str] = frozenset()
+    answers: Answers | None = None
     started_check: Callable[[Check], None] = lambda _: None
     ended_check: Callable[[CheckResult], None] = lambda _: None
 
@@ -62,17 +65,19 @@ def run_gate(trial: Trial, call: GateRun) -> Report:
     started, begin = call.clock(), time.monotonic()
     for name in call.only:
         extensions.get("seatrial.checks", "CHECK", name)
+    environment = environment_record()
+    digests = input_digests(trial, environment) if call.answers else {}
     results = []
     for check in all_checks():
         if call.only and check.name not in call.only:
             continue
         call.started_check(check)
-        result = run_check(check, trial, call.command)
+        reused = call.answers.find(check, trial, digests) if call.answers else None
+        result = reused or run_check(check, trial, call.command)
         call.ended_check(result)
         results.append(result)
-    environment = environment_record()
     verdict, reason = judge(results, trial.profile, partial=bool(call.only))
-    return Report(
+    report = Report(
         model=_describe(trial),
         subject=_subject(trial, environment),
         verdict=verdict,
@@ -89,6 +94,9 @@ def run_gate(trial: Trial, call: GateRun) -> Report:
         command=call.command,
         figures=_figures(results),
     )
+    if call.answers:
+        call.answers.keep(report, trial, digests, {each.name: each for each in all_checks()})
+    return report
 
 
 def run_check(check: Check, trial: Trial, command: str = "seatrial check") -> CheckResult:

@@ -29,6 +29,8 @@ class CheckResult:
         reproduce: The command that runs only this check again.
         error: Why the check itself broke, or empty.
         examined: Items examined in all.
+        reused_from: When an earlier run with the same inputs measured this (ISO 8601, UTC); empty when this
+            run did.
         headline: Id of the finding that speaks for the check when it passes; empty for the tightest one.
     """
 
@@ -46,6 +48,7 @@ class CheckResult:
     error: str = ""
     examined: int = 0
     headline: str = ""
+    reused_from: str = ""
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,12 @@ def measured(findings: list[Finding]) -> dict[str, Any]:
     return {each.id: each.measured for each in findings if each.measured is not None}
 
 
+# Everything an answer may rest on; seed, tier and version of Seatrial always count too.
+INPUTS = frozenset(
+    {"model", "contract", "data", "members", "profile", "baseline", "delivered", "environment"}
+)
+
+
 @dataclass(frozen=True)
 class Check:
     """One question the gate asks. A file in `checks/` defines one as `CHECK`.
@@ -139,6 +145,8 @@ class Check:
         run: Looks and answers; one finding for each thing it looked at, PASS ones included.
         control: Feeds the check's own judgement a poisoned copy; must be rejected.
         record: Figures to keep in a baseline, from the findings; JSON-able.
+        reads: What its answer rests on, from `INPUTS`; an answer is reused while these are the same. Empty:
+            never reused.
         headline: Id of the finding that speaks for the check when it passes, such as `accuracy.score`; when
             empty, the one nearest to its limit does.
     """
@@ -152,3 +160,4 @@ class Check:
     control: Callable[[Trial], Control]
     record: Callable[[list[Finding]], dict[str, Any]] = measured
     headline: str = ""
+    reads: frozenset[str] = INPUTS

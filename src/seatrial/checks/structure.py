@@ -192,5 +192,6 @@ CHECK = Check(
     promises=("M01",),
     run=run,
     control=control,
+    reads=frozenset({"model", "contract", "profile", "baseline", "environment"}),
     record=record,
 )

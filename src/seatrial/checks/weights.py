@@ -155,5 +155,6 @@ CHECK = Check(
     promises=("M02",),
     run=run,
     control=control,
+    reads=frozenset({"model", "contract", "profile", "baseline"}),
     record=record,
 )

@@ -47,6 +47,7 @@ class Request:
     deliver: tuple[Path, ...]
     seed: int
     limit: int | None
+    cache: Path | None
 
 
 @click.command("check")
@@ -70,6 +71,7 @@ class Request:
     "--deliver", multiple=True, type=click.Path(path_type=Path), help="Another file that will be handed over."
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Use only the first N samples.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Reuse answers whose inputs have not changed.")
 @click.option("--seed", default=7, show_default=True, help="Every random choice starts here.")
 @click.option(
     "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the report."
@@ -125,7 +127,7 @@ def trial_of(
     Raises:
         SeatrialError: Something named cannot be read; nothing has been run then.
     """
-    from seatrial.checks import GateRun, run_gate
+    from seatrial.checks import Answers, GateRun, run_gate
     from seatrial.model import open_model
 
     progress.say("reading the model")
@@ -141,6 +143,7 @@ def trial_of(
                     command=_as_typed(),
                     clock=lambda: datetime.now(UTC),
                     only=only,
+                    answers=Answers(request.cache) if request.cache else None,
                     started_check=progress.started,
                     ended_check=progress.ended,
                 ),
@@ -231,10 +234,8 @@ class Progress:
         """A check has its answer."""
         if not self.quiet:
             clear = "\r\033[K" if self.live else ""
-            click.echo(
-                f"{clear}  {result.order:>2} {result.name:<15} {result.verdict:<13} {result.seconds:6.1f} s",
-                err=True,
-            )
+            took = "  reused" if result.reused_from else f"{result.seconds:6.1f} s"
+            click.echo(f"{clear}  {result.order:>2} {result.name:<15} {result.verdict:<13} {took}", err=True)
         self.label = ""
 
     def done(self) -> None:

@@ -1,5 +1,6 @@
 """What goes in and out of a model: specs, pipelines as data, the contract, held-out samples."""
 
+from seatrial.contract._held_out_files import digest_of_samples
 from seatrial.contract.config import contract_from_config, find_config
 from seatrial.contract.contract import Contract, draft_contract
 from seatrial.contract.document import dump_contract, fingerprinted, load_contract, save_contract
@@ -21,6 +22,7 @@ __all__ = [
     "check_feeds",
     "collate",
     "contract_from_config",
+    "digest_of_samples",
     "draft_contract",
     "dump_contract",
     "find_config",

@@ -11,6 +11,7 @@ from seatrial.checks._render._escape import one_line
 
 if TYPE_CHECKING:
     from seatrial.checks._render._words import Words
+    from seatrial.checks._report import CheckResult
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _BYTES = ("B", "kB", "MB", "GB", "TB")
@@ -74,6 +75,11 @@ def seconds(value: float) -> str:
     if value < 60:
         return f"{value:.1f}\u00a0s"
     return f"{int(value // 60)}\u00a0min\u00a0{int(value % 60)}\u00a0s"
+
+
+def took(result: CheckResult, words: Words) -> str:
+    """How long a check took, or that its answer comes from an earlier run with the same inputs."""
+    return words("reused") if result.reused_from else seconds(result.seconds)
 
 
 def short_digest(digest: Any) -> str:

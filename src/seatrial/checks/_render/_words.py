@@ -135,6 +135,7 @@ _WORDS = {
     "digests": ("Digests", "摘要"),
     "run": ("Run", "运行记录"),
     "started": ("Started", "开始时间"),
+    "reused": ("reused", "沿用"),
     "took": ("Took", "总用时"),
     "command": ("Command", "命令"),
     "seed": ("Seed", "随机种子"),

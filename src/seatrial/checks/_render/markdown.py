@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.checks._finding import Finding, Table, Verdict
 from seatrial.checks._render._escape import clipped, one_line, visible
-from seatrial.checks._render._figure import compare, scalar, seconds, short_digest
+from seatrial.checks._render._figure import compare, scalar, short_digest, took
 from seatrial.checks._render._rows import Row, counts, failures, rows
 from seatrial.checks._render._words import Words
 
@@ -103,7 +103,7 @@ def _row(row: Row, words: Words) -> list[str]:
         _text(both.measured) if both else "–",
         _text(both.asked()) if both and both.limit else "–",
         _text(scalar(result.examined)),
-        _text(seconds(result.seconds)),
+        _text(took(result, words)),
     ]
 
 

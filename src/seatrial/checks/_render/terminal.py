@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from seatrial.checks._finding import Finding, Verdict
 from seatrial.checks._render._columns import cut, padded, width, wrapped
 from seatrial.checks._render._escape import one_line
-from seatrial.checks._render._figure import compare, scalar, seconds, short_digest
+from seatrial.checks._render._figure import compare, scalar, seconds, short_digest, took
 from seatrial.checks._render._rows import Row, counts, failures, rows
 from seatrial.checks._render._words import Words
 
@@ -109,7 +109,7 @@ def _table(report: Report, page: _Page) -> list[str]:
         if with_tail:
             cells += [
                 padded(scalar(result.examined), 9, right=True),
-                padded(seconds(result.seconds), 9, right=True),
+                padded(took(result, words), 9, right=True),
             ]
         lines.append("  ".join(cells).rstrip())
     return lines
