@@ -143,6 +143,12 @@ def test_real_samples_come_first_and_are_all_used():
     assert any(case == "a batch of 3" and feeds["x"].shape[0] == 3 for case, feeds, _ in cases)
 
 
+def test_large_samples_travel_in_small_batches():
+    samples = [{"x": np.full((1, 3, 256, 256), place / 10, "float32")} for place in range(5)]
+    rows = [len(feeds["x"]) for _, feeds, real in batches(IMAGE, samples, seed=0) if real]
+    assert rows == [1, 2, 2, 1]
+
+
 def test_a_fixed_batch_is_left_alone():
     assert {each["x"].shape for each in made(FIXED).values()} == {(1, 4)}
 

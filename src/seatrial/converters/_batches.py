@@ -15,6 +15,7 @@ from seatrial.runtimes import length_input
 
 Feeds = Mapping[str, Array]
 _LARGEST_BATCH = 8
+_LARGEST_BYTES = 512 << 10  # of a batch of several: unoptimised engines take long over large ones
 _MOST_GROUPS = 6
 _STEPS = 12
 _SIDE = 64
@@ -52,7 +53,8 @@ def _real(samples: list[dict[str, Array]], *, free: bool) -> Iterator[tuple[str,
         for place, each in enumerate(samples[1:_MOST_GROUPS], start=2):
             yield f"sample {place}", each, True
         return
-    groups = collate(samples, limit=_LARGEST_BATCH)
+    size = sum(array.nbytes for array in samples[0].values())
+    groups = collate(samples, limit=max(2, min(_LARGEST_BATCH, _LARGEST_BYTES // max(size, 1))))
     for batch in sorted(groups, key=lambda each: -len(each.order))[:_MOST_GROUPS]:
         count = len(batch.order)
         yield f"{count} sample{'s' * (count > 1)}", batch.feeds, True
