@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from seatrial.checks import (
     judge,
     load_profile,
     profile_names,
+    render,
 )
 from seatrial.checks._finding import Limit, worst
 from seatrial.checks._gate import run_check
 from seatrial.errors import ModelError, NotFound, UsageError
+from support.sample_report import passing_report
 
 SAID = Text("said", "说过")
 
@@ -157,3 +159,19 @@ def test_a_bound_is_a_number(value: Any, number: float) -> None:
 def test_a_word_where_a_number_belongs_is_said_so() -> None:
     with pytest.raises(UsageError, match="contract is 'high'"):
         _ = Limit("high", "contract").number
+
+
+def test_a_partial_run_is_no_answer_about_the_release() -> None:
+    ran = run_check(check(finding(Verdict.PASS)), TRIAL)
+    verdict, reason = judge([ran], TRIAL.profile, partial=True)
+    assert verdict is Verdict.PASS
+    assert "no answer about the release" in reason.en
+
+
+@pytest.mark.parametrize("form", ["html", "terminal", "markdown"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_partial_run_is_never_shown_as_ready(form: str, language: str) -> None:
+    partial = replace(passing_report(), partial=True)
+    ready = {"en": "Ready for approval", "zh": "可以提交审批"}[language]
+    assert ready in render(passing_report(), form, language=language)
+    assert ready not in render(partial, form, language=language)

@@ -108,6 +108,20 @@ def test_the_same_call_gives_the_same_verdicts(release: Path) -> None:
         seatrial("check", release / "model", "--data", release / "held_out.npz", *only, "-o", release / out)
         seen.append(verdicts(release / out))
     assert seen[0] == seen[1]
+    accept = [
+        "baseline",
+        "accept",
+        release / "one" / "report.json",
+        "--name",
+        "d",
+        "--reason",
+        "part",
+        "--by",
+        "Ada",
+    ]
+    refused = seatrial(*accept, "--baselines", release / "b.db")
+    assert refused.returncode == 2
+    assert "--only" in refused.stderr
     assert set(seen[0].values()) <= {"PASS", "WARN"}
 
 

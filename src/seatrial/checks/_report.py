@@ -71,6 +71,7 @@ class Report:
         seed: Of the run.
         command: As typed, to run the whole again.
         figures: What each check records for a baseline, by check name.
+        partial: Only chosen checks were run: the verdict speaks of them alone and nothing can be approved.
     """
 
     model: Mapping[str, Any]
@@ -89,3 +90,4 @@ class Report:
     command: str
     figures: Mapping[str, Mapping[str, Any]]
     schema: str = SCHEMA
+    partial: bool = False

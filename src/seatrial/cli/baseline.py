@@ -145,6 +145,11 @@ def accept_command(
             hint="run: seatrial check MODEL --data HELDOUT -o OUT, then give OUT/report.json",
         )
     read = read_report(report)
+    if read.partial:
+        raise UsageError(
+            "only some checks were run in this report, so its figures are no baseline",
+            hint="run the command again without --only",
+        )
     if read.verdict is not Verdict.PASS and not despite_fail:
         raise UsageError(
             f"the gate said no in this report: {read.reason.en}",

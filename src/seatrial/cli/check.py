@@ -221,7 +221,8 @@ class Progress:
     def say(self, text: str) -> None:
         """One line of news."""
         if self.live:
-            click.echo(f"\r\033[K  {self.label}{text}"[:160], nl=False, err=True)
+            line = f"  {self.label}{text}"[: _terminal_width() - 1]
+            click.echo(f"\r\033[K{line}", nl=False, err=True)
         elif not self.quiet and not self.label:
             click.echo(f"  {text}", err=True)
 

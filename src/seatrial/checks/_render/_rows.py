@@ -39,6 +39,13 @@ def rows(report: Report) -> list[Row]:
     return [_row(each) for each in by_urgency]
 
 
+def standing(report: Report) -> str:
+    """What the run allows: `yes` (approval), `part` (some checks only: nothing to approve) or `no`."""
+    if report.verdict is not Verdict.PASS:
+        return "no"
+    return "part" if report.partial else "yes"
+
+
 def urgent_first(findings: Sequence[Finding]) -> list[Finding]:
     """The findings, worst first; those alike stay in their order."""
     return sorted(findings, key=lambda each: WORST_FIRST.index(each.verdict))

@@ -50,6 +50,7 @@ _WORDS = {
     "colon": (": ", "："),
     "document": ("Pre-release report", "发布前检查报告"),
     "gate_yes": ("Ready for approval", "可以提交审批"),
+    "gate_part": ("Only some checks were run", "只运行了部分检查"),
     "gate_no": ("Not ready for release", "不可发布"),
     "gate": ("Gate", "门禁"),
     "verdict": ("Verdict", "结论"),
@@ -58,6 +59,10 @@ _WORDS = {
         "A person responsible for the release must approve. The approval holds for exactly these digests "
         "and lapses when one of them changes.",
         "须由发布负责人批准。批准只对下列摘要有效，其中任何一个改变即失效。",
+    ),
+    "approve_part": (
+        "Not open for approval: run all checks first.",
+        "暂不能审批：请先运行全部检查。",
     ),
     "approve_no": (
         "Not open for approval. Fix what failed and run the checks again.",
@@ -144,6 +149,7 @@ _WORDS = {
     "promises": ("Promises", "对应条款"),
     "next": ("Next", "下一步"),
     "next_yes": ("hand report.html to whoever approves the release", "把 report.html 交给负责审批的人"),
+    "next_part": ("run all checks: {}", "运行全部检查：{}"),
     "next_no": ("start with {}; then run: {}", "先处理 {}；然后运行：{}"),
     "top_findings": ("What needs attention", "需要处理的项目"),
     "more": ("and {} more in the report", "其余 {} 项见报告"),

@@ -16,7 +16,7 @@ import jinja2
 from seatrial.checks._finding import WORST_FIRST, Chart, Finding, Picture, Table, Verdict
 from seatrial.checks._render import _figure
 from seatrial.checks._render._escape import clipped, one_line, visible
-from seatrial.checks._render._rows import counts, rows, urgent_first
+from seatrial.checks._render._rows import counts, rows, standing, urgent_first
 from seatrial.checks._render._svg import description, not_drawn, svg, swatch
 from seatrial.checks._render._words import Words
 from seatrial.checks._render.markdown import baseline_line
@@ -91,6 +91,7 @@ class _View:
         self._budget = budget
         self._pictures_left = budget.pictures
         self.yes = report.verdict is Verdict.PASS
+        self.stands = standing(report)
 
     def say(self, text: Any) -> str:
         """A sentence of a check, safe to show."""

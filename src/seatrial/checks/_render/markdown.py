@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from seatrial.checks._finding import Finding, Table, Verdict
 from seatrial.checks._render._escape import clipped, one_line, visible
 from seatrial.checks._render._figure import compare, scalar, short_digest, took
-from seatrial.checks._render._rows import Row, counts, failures, rows
+from seatrial.checks._render._rows import Row, counts, failures, rows, standing
 from seatrial.checks._render._words import Words
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ _REFERENCE = re.compile(r"[@#!%](?=\S)|://")
 def to_markdown(report: Report, language: str) -> str:
     """The report as a comment on a merge request, well under the length such comments may have."""
     words = Words(language)
-    yes = report.verdict is Verdict.PASS
-    gate = words("gate_yes" if yes else "gate_no")
+    gate = words(f"gate_{standing(report)}")
     verdict = f"{SIGNS[report.verdict]} {words.verdict(report.verdict)}"
     parts = [
         f"## {verdict}: {gate}",

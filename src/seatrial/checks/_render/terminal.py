@@ -9,7 +9,7 @@ from seatrial.checks._finding import Finding, Verdict
 from seatrial.checks._render._columns import cut, padded, width, wrapped
 from seatrial.checks._render._escape import one_line
 from seatrial.checks._render._figure import compare, scalar, seconds, short_digest, took
-from seatrial.checks._render._rows import Row, counts, failures, rows
+from seatrial.checks._render._rows import Row, counts, failures, rows, standing
 from seatrial.checks._render._words import Words
 
 if TYPE_CHECKING:
@@ -153,16 +153,18 @@ def _verdict(report: Report, page: _Page) -> list[str]:
         f"{count} {words.verdict(verdict)}"
         for verdict, count in counts([each.verdict for each in report.results])
     )
-    yes = report.verdict is Verdict.PASS
-    gate = words("gate_yes" if yes else "gate_no")
+    stands = standing(report)
+    gate = words(f"gate_{stands}")
     said = f"{_SIGN[report.verdict]} {words.verdict(report.verdict)}{words('colon')}{gate}"
     lines = [
         page.paint(cut(f"{tally}  ({seconds(report.seconds)})", page.width), "2"),
         page.paint(cut(said, page.width), _COLOR[report.verdict]),
         *page.para(words.text(report.reason), "  "),
     ]
-    if yes:
+    if stands == "yes":
         following = words("next_yes")
+    elif stands == "part":
+        following = words("next_part").format(report.command)
     else:
         first = rows(report)[0].result if report.results else None
         again = first.reproduce if first else report.command
