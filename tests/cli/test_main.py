@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from seatrial import errors
+from seatrial.cli._resolve import name_of
 from seatrial.cli.main import COMMANDS, exit_code, main
+from support.artifacts import by_hand
 
 HEAVY = (
     "numpy",
@@ -72,3 +75,12 @@ def test_an_expected_error_is_two_lines_and_no_traceback(capsys: pytest.CaptureF
 def test_a_wrong_option_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "m", "--date", "x"]) == 2
     assert "--data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("cls_v2.0_infer.onnx", "cls_v2.0_infer"), ("inference.json", "digits"), ("model.pdmodel", "digits")],
+)
+def test_a_model_is_named_after_its_file_or_its_folder(tmp_path: Path, file: str, name: str) -> None:
+    artifact = by_hand(tmp_path / "digits" / "model" / file, "onnx", [])
+    assert name_of(artifact) == name

@@ -26,7 +26,7 @@ def folder_of(artifact: Artifact) -> Path:
 
 def name_of(artifact: Artifact) -> str:
     """A name for people: the folder's when the file is called `inference` or `model`, else the file's."""
-    stem = artifact.graph.name.split(".")[0]
+    stem = artifact.graph.stem  # only the last suffix: `cls_v2.0_infer.onnx`
     parent = artifact.graph.resolve().parent
     while stem in {"inference", "model", "__model__", "models"} and parent.name:
         stem, parent = parent.name, parent.parent

@@ -56,7 +56,8 @@ def command(
                 line = {"input": key, "answer": _plain(answer)}
             except SeatrialError as error:
                 failed += 1
-                line = {"input": key, "error": error.message, "what to do": error.hint}
+                line = {"input": key, "error": error.message}
+                line |= {"what to do": error.hint} if error.hint else {}
             click.echo(json.dumps(line, ensure_ascii=False))
     return 3 if failed else 0
 

@@ -63,7 +63,7 @@ def _check_shape(spec: TensorSpec, shape: tuple[int, ...], named: dict[str, tupl
     for axis, (size, wanted) in enumerate(zip(shape, spec.shape, strict=True)):
         if size == 0 and wanted != 0:
             what = "the batch is empty" if axis == 0 else f"axis {axis} is empty"
-            raise ContractViolation(f"{told}: {what}")
+            raise ContractViolation(f"{told}: {what}", hint="give a sample that is not empty")
         if isinstance(wanted, int) and size != wanted:
             raise ContractViolation(f"{told}: axis {axis} is {size} instead of {wanted}")
         if isinstance(wanted, str):
