@@ -15,7 +15,7 @@ from seatrial.checks._inference import Feed, production_options, production_runt
 from seatrial.checks._latency_statistics import FEWEST_PAIRS, BlockComparison, compare_blocks
 from seatrial.checks._load import Lanes
 from seatrial.checks._performance_findings import cdf
-from seatrial.checks._service import ServiceTimes, interleaved
+from seatrial.checks._service import ServiceTimes, interleaved, on_one_core
 from seatrial.checks._trial import Baseline, Trial, accepted_model
 from seatrial.errors import SeatrialError
 from seatrial.model.artifact import Artifact
@@ -36,15 +36,16 @@ def noise_finding(
     trial.progress("the model against itself")
     limit = margin_of(trial)
     other = 1 if len(lanes) > 1 else 0
-    blocks = interleaved(
-        [
-            lambda repeat: lanes.one(0, lambda session: session.time(feed, repeat=repeat)),
-            lambda repeat: lanes.one(other, lambda session: session.time(feed, repeat=repeat)),
-        ],
-        blocks=PAIRS[trial.full],
-        repeat=_repeat(trial, service, sides=2),
-        deadline=time.perf_counter() + 2 * SECONDS[trial.full],
-    )
+    with on_one_core([lanes.one(lane, lambda session: session) for lane in (0, other)]):
+        blocks = interleaved(
+            [
+                lambda repeat: lanes.one(0, lambda session: session.time(feed, repeat=repeat)),
+                lambda repeat: lanes.one(other, lambda session: session.time(feed, repeat=repeat)),
+            ],
+            blocks=PAIRS[trial.full],
+            repeat=_repeat(trial, service, sides=2),
+            deadline=time.perf_counter() + 2 * SECONDS[trial.full],
+        )
     if len(blocks[0]) < FEWEST_PAIRS:
         return None, _too_slow(limit)
     found = compare_blocks(blocks[0], blocks[1], margin=limit.number)
@@ -111,12 +112,13 @@ def against_baseline(
         now = trial.pool.get(runtime, options)
         before.time(feed, repeat=5)
         now.time(feed, repeat=5)
-        blocks = interleaved(
-            [lambda n: before.time(feed, repeat=n), lambda n: now.time(feed, repeat=n)],
-            blocks=PAIRS[trial.full],
-            repeat=_repeat(trial, service, sides=2),
-            deadline=time.perf_counter() + 4 * SECONDS[trial.full],
-        )
+        with on_one_core([before, now]):
+            blocks = interleaved(
+                [lambda n: before.time(feed, repeat=n), lambda n: now.time(feed, repeat=n)],
+                blocks=PAIRS[trial.full],
+                repeat=_repeat(trial, service, sides=2),
+                deadline=time.perf_counter() + 4 * SECONDS[trial.full],
+            )
     except SeatrialError as error:
         why = Text(
             f"The accepted model could not be run beside this one: {error.message}",

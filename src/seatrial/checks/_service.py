@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -209,6 +212,28 @@ def machine_scaling(threads: int, *, megabytes: int = 24) -> float:
         list(pool.map(work, range(threads)))
         together = time.perf_counter() - begin
     return min(1.0, alone / together)
+
+
+@contextmanager
+def on_one_core(sessions: Sequence[Session]) -> Iterator[None]:
+    """Keeps one-thread workers that take turns on one and the same core while they are compared.
+
+    Cores of a shared machine differ, and a worker stays where it landed; blocks in turn cannot cancel that.
+    Sessions with more threads, or without a process of their own, are left alone.
+    """
+    before: dict[int, set[int]] = {}
+    pids = [getattr(each, "pid", None) for each in sessions if each.options.threads == 1]
+    core = {max(os.sched_getaffinity(0))}
+    try:
+        for pid in {each for each in pids if isinstance(each, int)}:
+            with contextlib.suppress(OSError):
+                before[pid] = os.sched_getaffinity(pid)
+                os.sched_setaffinity(pid, core)
+        yield
+    finally:
+        for pid, cores in before.items():
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(pid, cores)
 
 
 def interleaved(
