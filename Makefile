@@ -18,7 +18,7 @@ $(UV):
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 
 .venv/.ready: $(UV) requirements/lock.txt pyproject.toml
-	@echo "Installing the engines and libraries (about 470 MB to download, 1.9 GB on disk), pinned and hashed..."
+	@echo "Installing the engines and libraries (about 470 MB to download, 1.7 GB on disk), pinned and hashed..."
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/lock.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
