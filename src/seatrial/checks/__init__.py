@@ -15,7 +15,7 @@ from seatrial.checks._gate import GateRun, all_checks, judge, run_gate
 from seatrial.checks._profile import Profile, load_profile, profile_names
 from seatrial.checks._render import FORMATS, render
 from seatrial.checks._report import CheckResult, Report
-from seatrial.checks._report_files import read_report, write_report
+from seatrial.checks._report_files import read_report, write_all, write_report
 from seatrial.checks._report_json import from_json, to_json
 from seatrial.checks._report_schema import report_schema
 from seatrial.checks._reuse import Answers
@@ -51,5 +51,6 @@ __all__ = [
     "report_schema",
     "run_gate",
     "to_json",
+    "write_all",
     "write_report",
 ]

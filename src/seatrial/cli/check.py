@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from seatrial.contract import Contract
     from seatrial.model import Artifact
 
-REPORTS = {
-    "report.json": "json",
-    "report.html": "html",
-    "report.md": "markdown",
-    "report.junit.xml": "junit",
-    "report.sarif": "sarif",
-}
-
 
 @dataclass(frozen=True)
 class Request:
@@ -92,23 +84,12 @@ def command(
     progress = Progress(quiet=quiet)
     report = trial_of(request, only=frozenset(only), progress=progress, keep=out)
     progress.done()
-    written = write_report(report, out, REPORTS, language=lang)
+    written = write_report(report, out, language=lang)
     color = sys.stdout.isatty()
     width = click.get_current_context().terminal_width or _terminal_width()
     click.echo(render(report, "terminal", language=lang, color=color, width=width))
     click.echo(f"\nreport: {written['report.html']}")
     return 0 if report.verdict.value == "PASS" else GATE_SAID_NO
-
-
-def _keep(made: Path, folder: Path | None) -> None:
-    """Copies files that checks made, each whole or not at all."""
-    if folder is None or not made.is_dir():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in made.iterdir():
-        part = folder / f".{path.name}.part"
-        part.write_bytes(path.read_bytes())
-        part.replace(folder / path.name)
 
 
 def _terminal_width() -> int:
@@ -127,7 +108,7 @@ def trial_of(
     Raises:
         SeatrialError: Something named cannot be read; nothing has been run then.
     """
-    from seatrial.checks import Answers, GateRun, run_gate
+    from seatrial.checks import Answers, GateRun, run_gate, write_all
     from seatrial.model import open_model
 
     progress.say("reading the model")
@@ -148,7 +129,9 @@ def trial_of(
                     ended_check=progress.ended,
                 ),
             )
-            _keep(Path(scratch) / "out", keep)
+            made = Path(scratch) / "out"
+            if keep is not None and made.is_dir():
+                write_all(keep, {each.name: each.read_text("utf-8") for each in made.iterdir()})
             return report
         finally:
             close()

@@ -90,7 +90,6 @@ class _View:
         self._words = words
         self._budget = budget
         self._pictures_left = budget.pictures
-        self.yes = report.verdict is Verdict.PASS
         self.stands = standing(report)
 
     def say(self, text: Any) -> str:
