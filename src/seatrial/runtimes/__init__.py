@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seatrial.runtimes._engine import Runtime
     from seatrial.runtimes._feeds import length_input
     from seatrial.runtimes._open import all_runtimes, available_runtimes, open_session
     from seatrial.runtimes._pool import Pool
@@ -21,6 +22,7 @@ __all__ = [
     "OperatorOutput",
     "Pool",
     "Resources",
+    "Runtime",
     "Session",
     "SessionOptions",
     "all_runtimes",
@@ -33,6 +35,7 @@ __all__ = [
 
 _HOMES = {
     "Pool": "_pool",
+    "Runtime": "_engine",
     "all_runtimes": "_open",
     "available_runtimes": "_open",
     "describe": "_words",

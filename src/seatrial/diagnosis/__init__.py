@@ -1,0 +1,19 @@
+"""Why what is deployed does not answer as it did in training: hypotheses, tried and proved."""
+
+from seatrial.diagnosis.agreement import Judge
+from seatrial.diagnosis.case import Case, Observation
+from seatrial.diagnosis.hypothesis import Hypothesis, all_hypotheses
+from seatrial.diagnosis.reference import Reference
+from seatrial.diagnosis.setup import Intervention, Runner, Setup
+
+__all__ = [
+    "Case",
+    "Hypothesis",
+    "Intervention",
+    "Judge",
+    "Observation",
+    "Reference",
+    "Runner",
+    "Setup",
+    "all_hypotheses",
+]

@@ -1,0 +1,147 @@
+"""Whether an answer is the right one, and how near it comes: by task, against whatever the reference knows.
+
+With the reference's numbers, a sample agrees when the numbers do. With its answers alone, when the answers
+do: equal class, equal text, boxes that match. A half-right sample has a closeness between 0 and 1, so that
+one cause undone shows before the second one is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+import numpy as np
+
+from seatrial.contract.sample import Array
+from seatrial.diagnosis.reference import Reference
+
+# Truly equal models differ by up to 8.5e-4 in probabilities on real inputs (docs/explanation/measured.md).
+SAME_NUMBERS = 2e-3
+SAME_BOXES = 0.9  # mean overlap from which two sets of boxes are one
+
+
+class Judge:
+    """Compares one sample's outputs and answer with what was right.
+
+    Args:
+        task: Of the contract; says what an answer looks like.
+        reference: What was right.
+    """
+
+    def __init__(self, task: str, reference: Reference) -> None:
+        self._task, self._reference = task, reference
+
+    def closeness(self, place: int, outputs: tuple[Array, ...] | None, answer: Any) -> float:
+        """How near one sample is to the reference, 0 to 1; 1 means that it agrees.
+
+        The nearer of two setups that both disagree scores higher, as far as the reference lets us see.
+        """
+        reference = self._reference
+        scores = []
+        if reference.outputs is not None and reference.outputs[place] is not None:
+            scores.append(same_numbers(reference.outputs[place] or (), outputs))
+        if reference.answers is not None and reference.answers[place] is not None:
+            scores.append(self._same_answer(reference.answers[place], answer))
+        return min(scores) if scores else 0.0
+
+    def _same_answer(self, right: Any, got: Any) -> float:
+        if got is None:
+            return 0.0
+        if self._task == "text-recognition":
+            return _same_text(_field(right, "text"), _field(got, "text"))
+        if self._task in ("detection", "text-detection"):
+            return same_boxes(_boxes(right), _boxes(got))
+        if self._task == "segmentation":
+            return _same_mask(_field(right, "mask"), _field(got, "mask"))
+        if self._task == "regression":
+            return _near(_field(right, "value"), _field(got, "value"))
+        return _same_class(right, got)
+
+
+def same_numbers(right: Sequence[Array], got: Sequence[Array] | None) -> float:
+    """1 when every output agrees within `SAME_NUMBERS` of its scale; else falls with the distance."""
+    if got is None or len(got) != len(right):
+        return 0.0
+    return min((_one_tensor(a, b) for a, b in zip(right, got, strict=True)), default=0.0)
+
+
+def _one_tensor(right: Array, got: Array) -> float:
+    if right.shape != got.shape:
+        return 0.0
+    a, b = np.asarray(right, "float64"), np.asarray(got, "float64")
+    finite = np.isfinite(a)
+    if not np.array_equal(finite, np.isfinite(b)):
+        return 0.0
+    a, b = a[finite], b[finite]
+    scale = max(float(np.abs(a).max(initial=0.0)), 1e-6)
+    if float(np.abs(a - b).max(initial=0.0)) <= SAME_NUMBERS * scale:
+        return 1.0
+    # The share of the reference's energy that is explained: falls smoothly and does not reward constants.
+    rest = float(np.linalg.norm(a - b) / (np.linalg.norm(a) + np.linalg.norm(b) + 1e-12))
+    return 0.99 * (1.0 - min(1.0, rest))
+
+
+def _field(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else value
+
+
+def _same_text(right: Any, got: Any) -> float:
+    one, other = str(right), str(got or "")
+    if one == other:
+        return 1.0
+    return 0.99 * SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+def _same_class(right: Any, got: Any) -> float:
+    for name in ("index", "class"):
+        a, b = _field(right, name), _field(got, name)
+        if a is not None and b is not None and not isinstance(a, Mapping):
+            if isinstance(a, int) and isinstance(b, int):
+                return float(a == b)
+            if not isinstance(right, Mapping):  # a bare label: a name or a number, as people have it
+                return float(str(a) in {str(_field(got, "class")), str(_field(got, "index"))})
+            return float(str(a) == str(b))
+    return 0.0
+
+
+def _near(right: Any, got: Any) -> float:
+    a, b = float(right), float(got)
+    error = abs(a - b) / max(abs(a), 1e-6)
+    return 1.0 if error <= SAME_NUMBERS else 0.99 / (1.0 + error)
+
+
+def _same_mask(right: Any, got: Any) -> float:
+    a, b = np.asarray(right), np.asarray(got)
+    if a.shape != b.shape:
+        return 0.0
+    share = float((a == b).mean())
+    return 1.0 if share >= 1 - SAME_NUMBERS else 0.99 * share
+
+
+def _boxes(answer: Any) -> Array:
+    """Boxes as (n, 4) left, top, right, bottom in pixels, whatever form they came in."""
+    boxes = _field(answer, "boxes")
+    rows = [np.asarray(each, "float64").reshape(-1) for each in ([] if boxes is None else boxes)]
+    return np.array(
+        [
+            [row[0::2].min(), row[1::2].min(), row[0::2].max(), row[1::2].max()]
+            for row in rows
+            if row.size >= 4
+        ]
+    ).reshape(-1, 4)
+
+
+def same_boxes(right: Array, got: Array) -> float:
+    """Mean overlap of the best matches, counted against the longer list; 1 from `SAME_BOXES` on."""
+    if not len(right) and not len(got):
+        return 1.0
+    if not len(right) or not len(got):
+        return 0.0
+    low = np.maximum(right[:, None, :2], got[None, :, :2])
+    high = np.minimum(right[:, None, 2:], got[None, :, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    areas = [np.prod(np.clip(each[:, 2:] - each[:, :2], 0, None), axis=1) for each in (right, got)]
+    overlap = shared / np.maximum(areas[0][:, None] + areas[1][None, :] - shared, 1e-9)
+    mean = float((overlap.max(axis=1).sum() + overlap.max(axis=0).sum()) / (len(right) + len(got)))
+    return 1.0 if mean >= SAME_BOXES else 0.99 * mean

@@ -1,0 +1,174 @@
+"""One disagreement under investigation: what is deployed, what was right, and what was observed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seatrial.contract import Sample
+from seatrial.contract.sample import Array
+from seatrial.diagnosis.agreement import Judge
+from seatrial.diagnosis.reference import Reference
+from seatrial.diagnosis.setup import Runner, Setup
+from seatrial.errors import SeatrialError
+
+Feed = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one setup gave for some samples; every tuple is in the order of `places`.
+
+    Attributes:
+        places: Which samples of the case.
+        feeds: Arrays by input name, batch axis of 1; None where preparing failed or is not ours to see.
+        outputs: Raw outputs, batch axis of 1; None where the model failed.
+        answers: Answers; None where there is none.
+        failures: Why a sample has no answer, by place.
+        agrees: Whether each sample agrees with the reference (bool).
+        closeness: How near each sample is to the reference, 0 to 1; 1 where it agrees.
+    """
+
+    places: tuple[int, ...]
+    feeds: tuple[Feed | None, ...]
+    outputs: tuple[tuple[Array, ...] | None, ...]
+    answers: tuple[Any, ...]
+    failures: Mapping[int, str]
+    agrees: Array
+    closeness: Array
+
+    @property
+    def agreement(self) -> float:
+        """Share of the samples that agree, 0 to 1."""
+        return float(np.mean(self.agrees)) if len(self.agrees) else 0.0
+
+
+@dataclass
+class Case:
+    """What hypotheses look at.
+
+    Attributes:
+        setup: As deployed.
+        samples: What both sides were asked.
+        reference: What was right.
+        runner: Asks what is deployed.
+        scratch: A folder for edited copies of the model.
+        seed: Every random choice starts here.
+    """
+
+    setup: Setup
+    samples: tuple[Sample, ...]
+    reference: Reference
+    runner: Runner
+    scratch: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
+    seed: int = 7
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Compares answers with the reference."""
+        return Judge(self.setup.contract.task, self.reference)
+
+    @cached_property
+    def observed(self) -> Observation:
+        """What the deployed setup gives for every sample."""
+        return self.observe(self.setup, range(len(self.samples)))
+
+    def observe(self, setup: Setup, places: Sequence[int]) -> Observation:
+        """Asks a setup about some samples. What fails is an answer too: it agrees with nothing.
+
+        Args:
+            setup: How to ask.
+            places: Indices into `samples`.
+        """
+        seen = _Seen(self, setup, tuple(places))
+        return seen.observe_opaque() if setup.opaque else seen.observe()
+
+
+class _Seen:
+    """One pass of some samples through one setup."""
+
+    def __init__(self, case: Case, setup: Setup, places: tuple[int, ...]) -> None:
+        self.case, self.setup, self.places = case, setup, places
+        self.feeds: dict[int, Feed] = {}
+        self.outputs: dict[int, tuple[Array, ...]] = {}
+        self.answers: dict[int, Any] = {}
+        self.failures: dict[int, str] = {}
+
+    def observe(self) -> Observation:
+        """Preprocess, infer in batches of equal shapes, postprocess."""
+        contexts = {}
+        groups: dict[Any, list[int]] = {}
+        for place in self.places:
+            try:
+                feed, contexts[place] = self.setup.contract.prepare(self._payload(place))
+            except SeatrialError as error:
+                self.failures[place] = f"prepare: {error.message}"
+                continue
+            self.feeds[place] = feed
+            key = tuple((name, each.shape, each.dtype.str) for name, each in feed.items())
+            groups.setdefault(key, []).append(place)
+        free = all(each.batch_is_free for each in (*self.setup.contract.inputs, *self.setup.contract.outputs))
+        size = self.setup.batch if free and self.setup.contract.task != "detection" else 1
+        for group in groups.values():
+            for start in range(0, len(group), size):
+                self._infer(group[start : start + size])
+        for place, outputs in self.outputs.items():
+            try:
+                self.answers[place] = self.setup.contract.answer(list(outputs), 0, contexts[place])
+            except SeatrialError as error:
+                self.failures[place] = f"answer: {error.message}"
+        return self._conclude()
+
+    def observe_opaque(self) -> Observation:
+        """Each sample through the service that does everything itself."""
+        for place in self.places:
+            try:
+                self.answers[place] = self.case.runner.answer(self.setup, self._payload(place))
+            except SeatrialError as error:
+                self.failures[place] = f"service: {error.message}"
+        return self._conclude()
+
+    def _payload(self, place: int) -> Any:
+        payload = self.case.samples[place].payload
+        return self.setup.payload(payload) if self.setup.payload else payload
+
+    def _infer(self, group: Sequence[int]) -> None:
+        feeds = {
+            name: np.concatenate([self.feeds[place][name] for place in group])
+            for name in self.feeds[group[0]]
+        }
+        try:
+            outputs = self.case.runner.infer(self.setup, feeds)
+            if len(group) > 1 and any(each.shape[:1] != (len(group),) for each in outputs):
+                for place in group:
+                    self._infer([place])
+                return
+            for row, place in enumerate(group):
+                mine = [each[row : row + 1] if len(group) > 1 else each for each in outputs]
+                self.outputs[place] = tuple(self.setup.outputs(mine) if self.setup.outputs else mine)
+        except SeatrialError as error:
+            for place in group:
+                self.failures[place] = f"infer: {error.message}"
+
+    def _conclude(self) -> Observation:
+        closeness = np.array(
+            [
+                self.case.judge.closeness(place, self.outputs.get(place), self.answers.get(place))
+                for place in self.places
+            ]
+        )
+        return Observation(
+            places=self.places,
+            feeds=tuple(self.feeds.get(place) for place in self.places),
+            outputs=tuple(self.outputs.get(place) for place in self.places),
+            answers=tuple(self.answers.get(place) for place in self.places),
+            failures=self.failures,
+            agrees=closeness >= 1.0,
+            closeness=closeness,
+        )

@@ -1,0 +1,1 @@
+"""Reasons why two pipelines disagree, one a file; the underscored files are what they share."""
