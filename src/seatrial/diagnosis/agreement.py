@@ -8,6 +8,7 @@ one cause undone shows before the second one is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -21,6 +22,15 @@ SAME_NUMBERS = 2e-3
 SAME_BOXES = 0.9  # mean overlap from which two sets of boxes are one
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What one setup made of one sample; None where it got no further."""
+
+    feed: Mapping[str, Array] | None
+    outputs: Sequence[Array] | None
+    answer: Any
+
+
 class Judge:
     """Compares one sample's outputs and answer with what was right.
 
@@ -32,18 +42,23 @@ class Judge:
     def __init__(self, task: str, reference: Reference) -> None:
         self._task, self._reference = task, reference
 
-    def closeness(self, place: int, outputs: tuple[Array, ...] | None, answer: Any) -> float:
-        """How near one sample is to the reference, 0 to 1; 1 means that it agrees.
+    def compare(self, place: int, seen: Seen) -> tuple[bool, float]:
+        """Whether one sample agrees, and how near it is, 0 to 1.
 
-        The nearer of two setups that both disagree scores higher, as far as the reference lets us see.
+        Closeness is the mean over every stage that the reference knows (tensors, outputs, answer), so that
+        of two setups that both disagree the one that got an earlier stage right is the nearer one.
         """
         reference = self._reference
-        scores = []
+        early, final = [], []
+        if reference.feeds is not None and reference.feeds[place] is not None:
+            early.append(_same_feeds(reference.feeds[place] or {}, seen.feed))
         if reference.outputs is not None and reference.outputs[place] is not None:
-            scores.append(same_numbers(reference.outputs[place] or (), outputs))
+            final.append(same_numbers(reference.outputs[place] or (), seen.outputs))
         if reference.answers is not None and reference.answers[place] is not None:
-            scores.append(self._same_answer(reference.answers[place], answer))
-        return min(scores) if scores else 0.0
+            final.append(self._same_answer(reference.answers[place], seen.answer))
+        scores = early + final
+        agrees = bool(final) and min(final) >= 1.0
+        return agrees, (float(np.mean(scores)) if scores else 0.0)
 
     def _same_answer(self, right: Any, got: Any) -> float:
         if got is None:
@@ -57,6 +72,12 @@ class Judge:
         if self._task == "regression":
             return _near(_field(right, "value"), _field(got, "value"))
         return _same_class(right, got)
+
+
+def _same_feeds(right: Mapping[str, Array], got: Mapping[str, Array] | None) -> float:
+    if got is None or set(got) != set(right):
+        return 0.0
+    return min((_one_tensor(right[name], got[name]) for name in right), default=0.0)
 
 
 def same_numbers(right: Sequence[Array], got: Sequence[Array] | None) -> float:
@@ -94,15 +115,15 @@ def _same_text(right: Any, got: Any) -> float:
 
 
 def _same_class(right: Any, got: Any) -> float:
-    for name in ("index", "class"):
-        a, b = _field(right, name), _field(got, name)
-        if a is not None and b is not None and not isinstance(a, Mapping):
-            if isinstance(a, int) and isinstance(b, int):
-                return float(a == b)
-            if not isinstance(right, Mapping):  # a bare label: a name or a number, as people have it
-                return float(str(a) in {str(_field(got, "class")), str(_field(got, "index"))})
-            return float(str(a) == str(b))
-    return 0.0
+    if not isinstance(right, Mapping):  # a bare label: a name or a number, as people have it
+        known = {str(_field(got, "class")), str(_field(got, "index"))}
+        return float(str(right) in known)
+    if any(str(right[name]) != str(got.get(name)) for name in ("index", "class") if name in right):
+        return 0.0
+    if "confidence" not in right or not isinstance(got, Mapping) or "confidence" not in got:
+        return 1.0
+    error = abs(float(right["confidence"]) - float(got["confidence"]))
+    return 1.0 if error <= SAME_NUMBERS else 0.5 + 0.49 * (1.0 - min(1.0, error))
 
 
 def _near(right: Any, got: Any) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,12 +15,28 @@ import numpy as np
 
 from seatrial.contract import Sample
 from seatrial.contract.sample import Array
-from seatrial.diagnosis.agreement import Judge
+from seatrial.diagnosis.agreement import Judge, Seen
 from seatrial.diagnosis.reference import Reference
 from seatrial.diagnosis.setup import Runner, Setup
 from seatrial.errors import SeatrialError
 
 Feed = dict[str, Array]
+
+_KEEP_BYTES = 256 << 20  # raw outputs kept, in bytes
+
+
+def _model_key(setup: Setup) -> str:
+    model = setup.artifact.digest if setup.artifact else ""
+    return repr((model, setup.runtime, setup.options, sorted(setup.where.items())))
+
+
+def _digest(array: Array) -> tuple[tuple[int, ...], str, bytes]:
+    data = np.ascontiguousarray(array)
+    return data.shape, data.dtype.str, hashlib.blake2b(data.tobytes(), digest_size=16).digest()
+
+
+def _size(outputs: Sequence[Array]) -> int:
+    return sum(each.nbytes for each in outputs)
 
 
 @dataclass(frozen=True)
@@ -32,7 +50,7 @@ class Observation:
         answers: Answers; None where there is none.
         failures: Why a sample has no answer, by place.
         agrees: Whether each sample agrees with the reference (bool).
-        closeness: How near each sample is to the reference, 0 to 1; 1 where it agrees.
+        closeness: How near each sample is to the reference, 0 to 1, over every stage that is known.
     """
 
     places: tuple[int, ...]
@@ -75,6 +93,26 @@ class Case:
         return Judge(self.setup.contract.task, self.reference)
 
     @cached_property
+    def _kept(self) -> OrderedDict[Any, list[Array]]:
+        return OrderedDict()
+
+    def infer(self, setup: Setup, feeds: Mapping[str, Array]) -> list[Array]:
+        """One batch through the deployed model; what was asked before is not asked again.
+
+        Interventions behind the model then cost nothing, and those before it only where they change tensors.
+
+        Raises:
+            SeatrialError: As `Runner.infer`.
+        """
+        key = (_model_key(setup), tuple((name, _digest(each)) for name, each in feeds.items()))
+        if key not in self._kept:
+            self._kept[key] = self.runner.infer(setup, feeds)
+            while len(self._kept) > 1 and sum(_size(each) for each in self._kept.values()) > _KEEP_BYTES:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return list(self._kept[key])
+
+    @cached_property
     def observed(self) -> Observation:
         """What the deployed setup gives for every sample."""
         return self.observe(self.setup, range(len(self.samples)))
@@ -86,11 +124,11 @@ class Case:
             setup: How to ask.
             places: Indices into `samples`.
         """
-        seen = _Seen(self, setup, tuple(places))
-        return seen.observe_opaque() if setup.opaque else seen.observe()
+        asked = _Pass(self, setup, tuple(places))
+        return asked.observe_opaque() if setup.opaque else asked.observe()
 
 
-class _Seen:
+class _Pass:
     """One pass of some samples through one setup."""
 
     def __init__(self, case: Case, setup: Setup, places: tuple[int, ...]) -> None:
@@ -144,7 +182,7 @@ class _Seen:
             for name in self.feeds[group[0]]
         }
         try:
-            outputs = self.case.runner.infer(self.setup, feeds)
+            outputs = self.case.infer(self.setup, feeds)
             if len(group) > 1 and any(each.shape[:1] != (len(group),) for each in outputs):
                 for place in group:
                     self._infer([place])
@@ -157,18 +195,18 @@ class _Seen:
                 self.failures[place] = f"infer: {error.message}"
 
     def _conclude(self) -> Observation:
-        closeness = np.array(
-            [
-                self.case.judge.closeness(place, self.outputs.get(place), self.answers.get(place))
-                for place in self.places
-            ]
-        )
+        judged = [
+            self.case.judge.compare(
+                place, Seen(self.feeds.get(place), self.outputs.get(place), self.answers.get(place))
+            )
+            for place in self.places
+        ]
         return Observation(
             places=self.places,
             feeds=tuple(self.feeds.get(place) for place in self.places),
             outputs=tuple(self.outputs.get(place) for place in self.places),
             answers=tuple(self.answers.get(place) for place in self.places),
             failures=self.failures,
-            agrees=closeness >= 1.0,
-            closeness=closeness,
+            agrees=np.array([agrees for agrees, _ in judged], bool),
+            closeness=np.array([closeness for _, closeness in judged], float),
         )
