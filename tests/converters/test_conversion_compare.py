@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from seatrial.contract import TensorSpec
 from seatrial.converters._batches import batches, invented
 from seatrial.converters._compare import compare, top1
-from seatrial.converters._localize import diverging
 from seatrial.errors import ContractViolation
 from seatrial.model import Parameter
-from seatrial.runtimes import OperatorOutput
 from support.artifacts import by_hand
 
 RNG = np.random.default_rng(5)
@@ -80,25 +78,6 @@ def test_the_judgement_does_not_depend_on_the_unit(scale, fault):
     wrong[2, 3] += fault
     assert judged(GOOD * scale, wrong * scale, tolerance=1e-3).problem
     assert not judged(GOOD * scale, GOOD * scale, tolerance=1e-3).problem
-
-
-def outputs(**named):
-    return [
-        OperatorOutput(label, label, label, np.asarray(value, "float32")) for label, value in named.items()
-    ]
-
-
-def test_the_first_operator_without_its_equal_is_named():
-    a, b, c = (RNG.random((2, 3)) for _ in range(3))
-    ours = outputs(conv=a, bn=b, relu=c)
-    assert diverging(ours, outputs(x=a, y=b, z=c), tolerance=1e-4) is None
-    # Another layout and another name are no difference; a tensor that is not there is.
-    last, first = diverging(ours, outputs(x=a.T, other=b + 1, z=c + 1), tolerance=1e-4)
-    assert (last.label, first.label) == ("conv", "bn")
-    # An operator that the converter merged away is passed over when what follows agrees.
-    assert diverging(ours, outputs(x=a, z=c), tolerance=1e-4) is None
-    none, first = diverging(ours, outputs(x=a + 9), tolerance=1e-4)
-    assert (none, first.label) == (None, "conv")
 
 
 IMAGE = by_hand(

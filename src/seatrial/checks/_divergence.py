@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seatrial.checks._finding import Chart, Series, Text
-from seatrial.checks._localise import Localisation, first_divergence
 from seatrial.errors import SeatrialError, UsageError
-from seatrial.runtimes import Session, SessionOptions
+from seatrial.runtimes import Localisation, Session, SessionOptions, first_divergence
 
 Feed = Mapping[str, Any]
 MOST_BARS = 60

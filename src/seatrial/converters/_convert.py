@@ -15,19 +15,19 @@ from seatrial.contract.sample import Array
 from seatrial.converters._batches import batches
 from seatrial.converters._compare import SMALLEST_SCALE, Comparison, compare
 from seatrial.converters._converter import Converter
-from seatrial.converters._localize import first_divergence
 from seatrial.errors import (
     ContractViolation,
     EngineFailure,
     MissingDependency,
     ModelError,
+    SeatrialError,
     TrustError,
     UnsupportedModel,
     UsageError,
 )
 from seatrial.model import open_model
 from seatrial.model.artifact import Artifact
-from seatrial.runtimes import Pool, SessionOptions
+from seatrial.runtimes import Pool, SessionOptions, first_divergence
 
 # Largest difference of one element, as a part of its output's largest magnitude. Honest conversions of the
 # models at hand stay under a tenth of it; a dropped sequence length is a hundred times above.
@@ -209,7 +209,7 @@ def _judged(
             comparison = compare(case, feeds, wanted, got, tolerance=tolerance)
             progress(f"compared {comparison}")
             if comparison.problem:
-                where = first_divergence(ours, theirs, feeds, tolerance=tolerance)
+                where = _parted(ours, theirs, feeds, tolerance=tolerance)
                 raise _refusal(case, comparison.problem + (f"; {where}" if where else ""))
             comparisons.append(comparison)
     if not comparisons:
@@ -222,6 +222,24 @@ def _judged(
             "little was compared, give real samples"
         )
     return tuple(comparisons), tuple(notes)
+
+
+def _parted(source: Pool, result: Pool, feeds: Mapping[str, Array], *, tolerance: float) -> str:
+    """A sentence about the first operator of the source whose output the result has nowhere.
+
+    Empty when one of the two cannot be traced, or nothing stands out.
+    """
+    try:
+        ours = source.get("auto", SessionOptions(optimize=False)).trace(feeds)
+        theirs = result.get("auto", SessionOptions(optimize=False)).trace(feeds)
+    except SeatrialError:
+        return ""
+    found = first_divergence(ours, theirs, tolerance=tolerance)
+    if found.first is None:
+        return ""
+    # Some operators show no output (Paddle's rnn): then the culprit lies between two that do.
+    after = f" (the last that agrees is {found.last_good.label})" if found.last_good else ""
+    return f"the first operator that diverges is {found.first.label}{after}"
 
 
 def _refusal(case: str, why: str) -> ModelError:

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seatrial.runtimes._divergence import Localisation, OperatorError, first_divergence, tensor_error
     from seatrial.runtimes._engine import Runtime
     from seatrial.runtimes._feeds import length_input
     from seatrial.runtimes._open import all_runtimes, available_runtimes, open_session
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Exercise",
+    "Localisation",
+    "OperatorError",
     "OperatorOutput",
     "Pool",
     "Resources",
@@ -28,20 +31,26 @@ __all__ = [
     "all_runtimes",
     "available_runtimes",
     "describe",
+    "first_divergence",
     "length_input",
     "open_session",
     "plain_words",
+    "tensor_error",
 ]
 
 _HOMES = {
+    "Localisation": "_divergence",
+    "OperatorError": "_divergence",
     "Pool": "_pool",
     "Runtime": "_engine",
     "all_runtimes": "_open",
     "available_runtimes": "_open",
     "describe": "_words",
+    "first_divergence": "_divergence",
     "length_input": "_feeds",
     "open_session": "_open",
     "plain_words": "_words",
+    "tensor_error": "_divergence",
 }
 
 

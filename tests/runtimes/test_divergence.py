@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from seatrial.checks._localise import first_divergence, tensor_error
-from seatrial.runtimes import OperatorOutput
+from seatrial.runtimes import OperatorOutput, first_divergence, tensor_error
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 16)).astype("float32")
@@ -70,6 +69,47 @@ def test_integers_and_constants_are_not_evidence():
         OperatorOutput("scalar", "full", "c", np.float32(3)),
     ]
     assert first_divergence(noise, noise).compared == 0
+
+
+def outputs(**named):
+    return [
+        OperatorOutput(label, label, label, np.asarray(value, "float32")) for label, value in named.items()
+    ]
+
+
+def test_a_converted_graph_is_matched_by_value_whatever_its_names_and_layout():
+    a, b, c = (RNG.random((2, 3)) for _ in range(3))
+    ours = outputs(conv=a, bn=b, relu=c)
+    assert first_divergence(ours, outputs(x=a, y=b, z=c)).first is None
+    # Another layout and another name are no difference; a tensor that is not there is.
+    found = first_divergence(ours, outputs(x=a.T, other=b + 1, z=c + 1))
+    assert (found.last_good.label, found.first.label) == ("conv", "bn")
+    # An operator that the converter merged away is passed over when what follows agrees.
+    assert first_divergence(ours, outputs(x=a, z=c)).first is None
+    found = first_divergence(ours, outputs(x=a + 9))
+    assert (found.last_good, found.first.label) == (None, "conv")
+
+
+def test_branches_that_run_in_another_order_are_seen():
+    left, right = RNG.random((3, 4)), RNG.random((3, 4))
+    ours = outputs(left=left, right=right, add=left + right)
+    assert first_divergence(ours, outputs(b=right, a=left, sum=left + right)).first is None
+    found = first_divergence(ours, outputs(b=right, a=left, sum=left - right))
+    assert (found.last_good.label, found.first.label) == ("right", "add")
+
+
+def test_a_fault_that_changes_the_shape_of_all_that_follows_is_named():
+    a, b, c = RNG.random((4, 8)), RNG.random((4, 6)), RNG.random((4, 6))
+    ours = outputs(conv=a, pool=b, relu=c)
+    found = first_divergence(ours, outputs(n1=a, n2=b[:, :4], n3=c[:, :4]))
+    assert (found.last_good.label, found.first.label) == ("conv", "pool")
+
+
+def test_an_output_that_became_constant_diverges():
+    a = RNG.random((4, 8))
+    found = first_divergence(outputs(conv=a, relu=a + 1), outputs(conv=a, relu=np.zeros((4, 8))))
+    assert found.first.label == "relu"
+    assert found.aligned_by == "label"
 
 
 @pytest.mark.parametrize(

@@ -2,23 +2,22 @@
 
 Two sessions of one graph are aligned by the labels of their operators. After fusion or conversion labels
 are gone: then operators are aligned by what they compute, an operator of the reference being *seen* when
-some operator of the variant, later than the last one seen, gives the same tensor. Fusion hides tensors and
-parallel branches still agree below a fault, so the place is the split that explains most: seen before it,
-unseen after it.
+some operator of the variant gives the same numbers. Fusion hides tensors and parallel branches still agree
+below a fault, so the place is the split that explains most: seen before it, unseen after it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from seatrial.runtimes import OperatorOutput
+from seatrial.runtimes._session import OperatorOutput
 
-# Below this many elements, equality of two tensors is chance (shapes, scalars, axes).
-FEWEST_ELEMENTS = 8
+# Below this many elements, equality of two tensors is chance (scalars, axes, pairs of scores).
+FEWEST_ELEMENTS = 4
 # A tensor that agrees to 1e-4 by chance is rare; one that is missing may only have been fused away.
 WEIGHT_OF_MISSING = 0.6
 SAME_GRAPH = 0.8  # share of labels in common from which two traces are of one graph
@@ -71,12 +70,13 @@ def first_divergence(
         variant: Trace of the variant on the same input.
         tolerance: Scale-relative error that still agrees.
     """
-    ours, theirs = _telling(reference), _telling(variant)
-    names = {each.label for each in theirs}
-    shared = sum(each.label in names for each in ours)
+    ours = [each for each in reference if _telling(each.value, fewest=2)]
+    theirs = {each.label: each.value for each in variant}
+    shared = sum(each.label in theirs for each in ours)
     if ours and shared >= SAME_GRAPH * len(ours):
         return _by_label(ours, theirs, tolerance)
-    return _by_equality(ours, theirs, tolerance)
+    ours = [each for each in ours if each.value.size >= FEWEST_ELEMENTS]
+    return _by_equality(ours, [each.value for each in variant], tolerance)
 
 
 def tensor_error(reference: Any, other: Any) -> float:
@@ -95,57 +95,78 @@ def tensor_error(reference: Any, other: Any) -> float:
     return error / scale if scale > 0 else (0.0 if error == 0 else float("inf"))
 
 
-def _telling(trace: Sequence[OperatorOutput]) -> list[OperatorOutput]:
-    """Operators whose output tells one computation from another: floats of some size, not constant."""
-    kept = []
-    for each in trace:
-        value = np.asarray(each.value)
-        if value.dtype.kind == "f" and value.size >= FEWEST_ELEMENTS and np.ptp(value) != 0:
-            kept.append(each)
-    return kept
+def _telling(array: Any, *, fewest: int) -> bool:
+    """Whether an output tells one computation from another: floats, several, not all the same."""
+    value = np.asarray(array)
+    return value.dtype.kind == "f" and value.size >= fewest and bool(np.ptp(value) != 0)
 
 
-def _by_label(
-    ours: Sequence[OperatorOutput], theirs: Sequence[OperatorOutput], tolerance: float
-) -> Localisation:
-    other = {each.label: each.value for each in theirs}
-    errors = []
-    for each in ours:
-        found = tensor_error(each.value, other[each.label]) if each.label in other else None
-        errors.append(OperatorError(each.label, each.operator, found))
+def _by_label(ours: Sequence[OperatorOutput], theirs: Mapping[str, Any], tolerance: float) -> Localisation:
+    errors = [
+        OperatorError(
+            each.label,
+            each.operator,
+            tensor_error(each.value, theirs[each.label]) if each.label in theirs else None,
+        )
+        for each in ours
+    ]
     first = next((i for i, e in enumerate(errors) if e.error is not None and not e.error <= tolerance), None)
     return _conclude(errors, first, "label", tolerance)
 
 
-def _by_equality(
-    ours: Sequence[OperatorOutput], theirs: Sequence[OperatorOutput], tolerance: float
-) -> Localisation:
-    errors: list[OperatorError] = []
-    used = -1
+def _by_equality(ours: Sequence[OperatorOutput], theirs: Sequence[Any], tolerance: float) -> Localisation:
+    candidates: dict[int, list[_Candidate]] = {}
+    for value in theirs:
+        if _telling(value, fewest=FEWEST_ELEMENTS):
+            candidates.setdefault(np.asarray(value).size, []).append(_Candidate(value))
+    errors = []
     for each in ours:
-        best, place = None, -1
-        for i, candidate in enumerate(theirs):
-            if i <= used or candidate.value.size != each.value.size:
-                continue
-            value = _same_layout(candidate.value, each.value)
-            if value.shape != each.value.shape:
-                continue  # as many numbers by chance, or another layout: no evidence either way
-            found = tensor_error(each.value, value)
-            if best is None or found < best:
-                best, place = found, i
-            if found <= tolerance:
+        best: float | None = None
+        wanted = _Candidate(each.value)
+        for candidate in candidates.get(each.value.size, ()):
+            found = wanted.error(candidate, tolerance)
+            if found is not None and (best is None or found < best):
+                best = found
+            if best is not None and best <= tolerance:
                 break
-        if best is not None and best <= tolerance:
-            used = place
         errors.append(OperatorError(each.label, each.operator, best))
+    errors = _ended(errors, tolerance)
     return _conclude(errors, _split(errors, tolerance), "equality", tolerance)
 
 
-def _same_layout(value: Any, like: Any) -> Any:
-    """`value` with the shape of `like` where only axes of one were added or a flatten came between."""
-    array, target = np.asarray(value), np.asarray(like).shape
-    squeezed = tuple(each for each in array.shape if each != 1)
-    return array.reshape(target) if squeezed == tuple(each for each in target if each != 1) else array
+class _Candidate:
+    """One tensor, compared with others whatever their layout."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = np.asarray(value)
+        self._shape = tuple(each for each in self.value.shape if each != 1)
+        self._sorted: Any = None
+
+    def error(self, other: _Candidate, tolerance: float) -> float | None:
+        """Scale-relative error; None where as many numbers in another shape are no evidence either way."""
+        if self._shape == other._shape:  # axes of one were added, or nothing was
+            return tensor_error(self.value, other.value.reshape(self.value.shape))
+        found = tensor_error(self.in_order(), other.in_order())
+        turned = sorted(self._shape) == sorted(other._shape)  # NHWC for NCHW
+        return found if turned or found <= tolerance else None
+
+    def in_order(self) -> Any:
+        """The values in order: equal for equal tensors, whatever their layout."""
+        if self._sorted is None:
+            self._sorted = np.sort(self.value.astype("float64").ravel())
+        return self._sorted
+
+
+def _ended(errors: list[OperatorError], tolerance: float) -> list[OperatorError]:
+    """Where the end itself has nothing of its size beside it, all behind the last equal has diverged."""
+    if not errors or errors[-1].error is not None:
+        return errors
+    seen = [i for i, e in enumerate(errors) if e.error is not None and e.error <= tolerance]
+    last = seen[-1] if seen else -1
+    return [
+        replace(each, error=float("inf")) if place > last and each.error is None else each
+        for place, each in enumerate(errors)
+    ]
 
 
 def _split(errors: Sequence[OperatorError], tolerance: float) -> int | None:
