@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -62,7 +63,8 @@ class WorkerSession:
         try:
             limits = {"memory": options.memory_limit, "cpu": options.cpu_limit}
             _wire.send(self._worker.line, {"limits": limits})
-            self._ask({"op": "load", "task": self._task(engine)})
+            around = [asdict(each) for each in runtime.around]
+            self._ask({"op": "load", "task": self._task(engine), "around": around})
         except BaseException:
             self.close()
             raise

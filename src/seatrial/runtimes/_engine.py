@@ -6,8 +6,9 @@ engine; keep its imports to those and to `seatrial.errors`, `seatrial.lazy` and 
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -98,6 +99,25 @@ class Engine:
 
 
 @dataclass(frozen=True)
+class Around:
+    """What stands between a worker and its engine: nothing in production, a faulty service in a self-test.
+
+    Attributes:
+        wrapper: `module:Class`, an `Engine` that is made of another one; imported in the worker.
+        options: Keyword arguments of the class, JSON-able.
+    """
+
+    wrapper: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def wrap(self, engine: Engine) -> Engine:
+        """The engine with the wrapper around it."""
+        module, _, name = self.wrapper.partition(":")
+        made: Engine = getattr(importlib.import_module(module), name)(engine, **self.options)
+        return made
+
+
+@dataclass(frozen=True)
 class Runtime:
     """One engine as people choose it.
 
@@ -111,6 +131,7 @@ class Runtime:
         engine: The class that lives in the worker.
         switches: Names and types of the engine-specific switches it takes, `python` aside.
         environment: Variables of the worker's environment, on top of the common ones.
+        around: Wrappers around the engine in each worker, the innermost first.
     """
 
     name: str
@@ -122,6 +143,7 @@ class Runtime:
     engine: type[Engine]
     switches: Mapping[str, type] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    around: tuple[Around, ...] = ()
 
     def interpreter(self) -> str:
         """A Python of another environment that runs this engine, or empty: `SEATRIAL_PADDLE_PYTHON`."""
@@ -134,6 +156,9 @@ class Runtime:
     def version(self) -> str:
         """The installed version, or empty; that of another interpreter is told by its sessions."""
         return "" if self.interpreter() else lazy.version(self.distribution)
+
+
+Behavior = Callable[[Runtime], Runtime]
 
 
 def linked(source: str, folder: str, name: str) -> str:

@@ -6,7 +6,7 @@ from seatrial import extensions
 from seatrial.errors import MissingDependency, ModelError, UnsupportedModel
 from seatrial.model.artifact import Artifact
 from seatrial.runtimes._client import WorkerSession
-from seatrial.runtimes._engine import Runtime
+from seatrial.runtimes._engine import Behavior, Runtime
 from seatrial.runtimes._session import Session, SessionOptions
 
 # Which runtime `auto` takes: the one that made the model first, then by how many formats it serves.
@@ -34,6 +34,7 @@ def open_session(
     options: SessionOptions | None = None,
     *,
     unverified: bool = False,
+    behavior: Behavior | None = None,
 ) -> Session:
     """Loads a model in a worker process (M40).
 
@@ -43,6 +44,7 @@ def open_session(
         options: How to run it.
         unverified: Also load an artifact with problems, and hand feeds to the engine unchecked. Only for
             checks that want to see what the engine does; the worker takes the damage.
+        behavior: Makes another runtime of the chosen one: a service that misbehaves, for self-tests.
 
     Raises:
         ModelError: The artifact has problems.
@@ -54,7 +56,8 @@ def open_session(
         first = artifact.problems[0]
         raise ModelError(f"{first.where}: {first.message}", hint=first.hint)
     chosen = _choose(artifact, runtime)
-    return WorkerSession(artifact, chosen, options or SessionOptions(), checked=not unverified)
+    served = behavior(chosen) if behavior else chosen
+    return WorkerSession(artifact, served, options or SessionOptions(), checked=not unverified)
 
 
 def _choose(artifact: Artifact, name: str) -> Runtime:

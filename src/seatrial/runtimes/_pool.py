@@ -11,6 +11,7 @@ from typing import Any, Self
 from seatrial.errors import SeatrialError, UsageError
 from seatrial.model.artifact import Artifact
 from seatrial.runtimes._client import WorkerSession
+from seatrial.runtimes._engine import Behavior
 from seatrial.runtimes._open import available_runtimes, open_session
 from seatrial.runtimes._session import Session, SessionOptions
 
@@ -24,14 +25,22 @@ class Pool:
         artifact: The model on trial.
         preferred: The runtime of the deployment; `auto` leaves the order to Seatrial.
         convert: Makes the artifact in another format and verifies it; given by whoever knows converters.
+        behavior: Makes another runtime of the one that serves the artifact: a service that misbehaves, for
+            self-tests. Other artifacts that are asked for are served as they should be.
     """
 
     def __init__(
-        self, artifact: Artifact, *, preferred: str = "auto", convert: Callable[[str], Artifact] | None = None
+        self,
+        artifact: Artifact,
+        *,
+        preferred: str = "auto",
+        convert: Callable[[str], Artifact] | None = None,
+        behavior: Behavior | None = None,
     ) -> None:
         self._artifact = artifact
         self._preferred = preferred
         self._convert = convert
+        self._behavior = behavior
         self._sessions: dict[Any, Session] = {}
         self._converted: dict[str, Artifact | SeatrialError] = {}
         self._lock = threading.Lock()
@@ -63,7 +72,8 @@ class Pool:
             return session
         if session is not None:
             session.close()
-        opened = open_session(model, runtime, options)
+        own = model.digest == self._artifact.digest
+        opened = open_session(model, runtime, options, behavior=self._behavior if own else None)
         with self._lock:
             self._sessions[key] = opened
         return opened

@@ -16,7 +16,7 @@ import numpy as np
 
 from seatrial.errors import UsageError
 from seatrial.runtimes import _wire
-from seatrial.runtimes._engine import Engine, Task
+from seatrial.runtimes._engine import Around, Engine, Task
 
 _PR_SET_PDEATHSIG = 1
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL, signal.SIGTERM)
@@ -112,6 +112,8 @@ class _Worker:
 
     def _load(self, request: Mapping[str, Any]) -> dict[str, Any]:
         begin = time.perf_counter()
+        for each in request["around"]:
+            self._engine = Around(**each).wrap(self._engine)
         self._engine.notes = []
         self._engine.load(Task(**request["task"]))
         self._load_seconds = time.perf_counter() - begin
