@@ -5,6 +5,7 @@ from seatrial.diagnosis.case import Case, Observation
 from seatrial.diagnosis.hypothesis import Hypothesis, all_hypotheses
 from seatrial.diagnosis.reference import Reference
 from seatrial.diagnosis.result import Attempt, Cause, Diagnosis, Divergence
+from seatrial.diagnosis.search import Search, diagnose
 from seatrial.diagnosis.setup import Intervention, Runner, Setup
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Observation",
     "Reference",
     "Runner",
+    "Search",
     "Setup",
     "all_hypotheses",
+    "diagnose",
 ]

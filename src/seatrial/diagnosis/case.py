@@ -78,6 +78,8 @@ class Case:
         runner: Asks what is deployed.
         scratch: A folder for edited copies of the model.
         seed: Every random choice starts here.
+        asked: The deployed setup is asked about so many samples, from the first; None: about all. The search
+            sets it when a model is too slow for all of them.
     """
 
     setup: Setup
@@ -86,6 +88,7 @@ class Case:
     runner: Runner
     scratch: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
     seed: int = 7
+    asked: int | None = None
 
     @cached_property
     def judge(self) -> Judge:
@@ -114,8 +117,8 @@ class Case:
 
     @cached_property
     def observed(self) -> Observation:
-        """What the deployed setup gives for every sample."""
-        return self.observe(self.setup, range(len(self.samples)))
+        """What the deployed setup gives for the samples that are asked; place n is sample n."""
+        return self.observe(self.setup, range(len(self.samples) if self.asked is None else self.asked))
 
     def observe(self, setup: Setup, places: Sequence[int]) -> Observation:
         """Asks a setup about some samples. What fails is an answer too: it agrees with nothing.

@@ -1,0 +1,190 @@
+"""Finds out why two pipelines disagree: suspects, tries, proves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from seatrial.diagnosis.case import Case, Observation
+from seatrial.diagnosis.hypothesis import Hypothesis, all_hypotheses
+from seatrial.diagnosis.proof import attempt, proved, solves
+from seatrial.diagnosis.result import Attempt, Cause, Diagnosis, Divergence
+from seatrial.diagnosis.screening import Clock, Tried, screen, telling
+from seatrial.diagnosis.sentence import sentence
+from seatrial.diagnosis.setup import Intervention, Stage
+from seatrial.diagnosis.stages import first_stage
+
+MOST_SAMPLES = 128
+SHARE_FIRST_LOOK = 0.15  # of the budget, for asking the deployed setup about every sample
+FINALISTS = 6
+BEAM = 4  # single changes that a second one is tried on top of
+
+BEFORE_MODEL: tuple[Stage, ...] = ("decoded", "preprocessed")
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to search.
+
+    Attributes:
+        budget: Seconds; the search ends with what it has then.
+        hypotheses: By name; all there are when empty.
+        progress: Told what is being done.
+        clock: Tells the time.
+    """
+
+    budget: float = 60.0
+    hypotheses: Mapping[str, Hypothesis] | None = None
+    progress: Callable[[str], None] = lambda _: None
+    now: Callable[[], float] | None = None
+
+
+def diagnose(case: Case, how: Search | None = None) -> Diagnosis:
+    """Why what is deployed does not answer as the reference does.
+
+    Cheap statistics order the suspicions, each is undone on a few samples, the best on all of them, and one
+    is believed only when agreement recovers more than chance allows among all that was tried. When no single
+    change explains it, two together are tried.
+
+    Args:
+        case: What is deployed, what was right, and the samples.
+        how: Budget and hypotheses.
+
+    Returns:
+        The diagnosis; its verdict is `none-found` rather than a guess.
+
+    Raises:
+        SeatrialError: What is deployed cannot be asked at all.
+    """
+    how = how or Search()
+    clock = Clock(how.budget, how.now) if how.now else Clock(how.budget)
+    return _Search(case, how, clock).run()
+
+
+class _Search:
+    """One search."""
+
+    def __init__(self, case: Case, how: Search, clock: Clock) -> None:
+        self.case, self.how, self.clock = case, how, clock
+        self.tried = Tried()
+        self.attempts: list[Attempt] = []
+        self.divergence: Divergence | None = None
+
+    def run(self) -> Diagnosis:
+        """Look, suspect, screen, prove; then the same for two causes at once."""
+        self.how.progress("asking what is deployed")
+        self.seen = self._first_look()
+        if self.seen.agrees.all():
+            return self._conclude(None)
+        self.how.progress("comparing stage by stage")
+        self.divergence = first_stage(self.case)
+        self.hypotheses = self._possible()
+        self.places = telling(self.seen, self.case.seed)
+        ranked = self._screened((), until=0.5)
+        cause = self._best([[each] for _, each in ranked[:FINALISTS]])
+        if cause is None or cause.partial:
+            better = self._two_causes(ranked)
+            cause = better or cause
+        return self._conclude(cause)
+
+    def _first_look(self) -> Observation:
+        """The deployed setup on as many samples as the budget allows, at least eight."""
+        total = len(self.case.samples)
+        few = self.case.observe(self.case.setup, range(min(8, total)))
+        each = max(self.clock.spent / max(len(few.places), 1), 1e-6)
+        affordable = int(self.how.budget * SHARE_FIRST_LOOK / each)
+        self.case.asked = min(total, MOST_SAMPLES, max(8, affordable))
+        return self.case.observed
+
+    def _possible(self) -> dict[str, Hypothesis]:
+        """The hypotheses that the first diverging stage leaves: equal tensors acquit what made them."""
+        known = self.how.hypotheses if self.how.hypotheses is not None else all_hypotheses()
+        compared = (
+            {row["stage"]: bool(row["same"]) for row in self.divergence.compared} if self.divergence else {}
+        )
+        if not compared.get("preprocessed"):
+            return dict(known)
+        return {name: each for name, each in known.items() if each.stage not in BEFORE_MODEL}
+
+    def _screened(self, base: Sequence[Intervention], *, until: float) -> list[tuple[float, Intervention]]:
+        setup = base[-1].setup if base else self.case.setup
+        undone = {each.hypothesis for each in base}
+        proposals = [
+            each
+            for each in self.tried.proposals(self.hypotheses, self.case, setup)
+            if each.hypothesis not in undone
+        ]
+        self.tried.count += len(proposals)
+        self.how.progress(f"trying {len(proposals)} changes")
+        return screen(self.case, proposals, self.places, self.clock, until=until)
+
+    def _best(self, chains: Sequence[Sequence[Intervention]]) -> Cause | None:
+        """The best proved cause among chains of changes, asked on every sample of the first look."""
+        found = []
+        for chain in chains:
+            after = self.case.observe(chain[-1].setup, self.seen.places)
+            tried = attempt(chain, self.seen, after)
+            self.attempts.append(tried)
+            found.append(tried)
+            if solves(tried) and self.clock.beyond(0.9):
+                break
+        found.sort(key=lambda each: (-round(each.after, 3), -round(each.closer, 3), _doubt(each)))
+        for tried in found:
+            cause = proved(self.case, tried, count=max(self.tried.count, 1))
+            if cause is not None:
+                also = tuple(
+                    each for each in found if each is not tried and each.closer >= tried.closer - 1e-6
+                )
+                return replace(cause, also=also)
+        return None
+
+    def _two_causes(self, ranked: Sequence[tuple[float, Intervention]]) -> Cause | None:
+        """Two changes at once: the best single ones, each with everything else on top."""
+        chains: list[tuple[float, list[Intervention]]] = []
+        for turn, (_, first) in enumerate(_diverse(ranked, BEAM)):
+            until = 0.5 + 0.4 * (turn + 1) / BEAM
+            if self.clock.beyond(until):
+                break
+            chains += [(close, [first, each]) for close, each in self._screened([first], until=until)[:3]]
+        chains.sort(key=lambda row: -row[0])
+        cause = self._best([chain for _, chain in chains[:FINALISTS]])
+        if cause is None or not self._both_needed(cause.attempt):
+            return None
+        return cause
+
+    def _both_needed(self, pair: Attempt) -> bool:
+        """Two causes are claimed only where the pair clearly beats each one alone."""
+        first = self.case.observe(pair.interventions[0].setup, self.seen.places)
+        singles = [each.closer for each in self.attempts if len(each.interventions) == 1]
+        return pair.closer > max([float(first.closeness.mean()), *singles]) + 0.01
+
+    def _conclude(self, cause: Cause | None) -> Diagnosis:
+        agree = bool(self.seen.agrees.all())
+        verdict = "cause" if cause else "agree" if agree else "none-found"
+        return Diagnosis(
+            verdict=verdict,  # type: ignore[arg-type]  # one of the three words
+            sentence=sentence(cause, self.seen, self.divergence, self.tried.count, self.case),
+            agreement=self.seen.agreement,
+            n=len(self.seen.places),
+            setup=cause.attempt.interventions[-1].setup if cause else self.case.setup,
+            cause=cause,
+            attempts=tuple(sorted(self.attempts, key=lambda each: (-each.after, -each.closer))),
+            tried=self.tried.count,
+            hypotheses=tuple(self.tried.asked),
+            divergence=self.divergence,
+            seconds=round(self.clock.spent, 3),
+            notes=tuple(self.tried.notes),
+        )
+
+
+def _doubt(tried: Attempt) -> float:
+    """Smaller for what was suspected more, and for fewer changes."""
+    return len(tried.interventions) - sum(each.prior for each in tried.interventions) / 1000
+
+
+def _diverse(ranked: Sequence[tuple[float, Intervention]], count: int) -> list[tuple[float, Intervention]]:
+    """The best of each hypothesis, best first."""
+    best: dict[str, tuple[float, Intervention]] = {}
+    for row in ranked:
+        best.setdefault(row[1].hypothesis, row)
+    return list(best.values())[:count]
