@@ -1,6 +1,17 @@
 """What is carried: a model as its files describe it."""
 
 from seatrial.model.artifact import Artifact, ModelFile, Operator, Parameter, Problem
+from seatrial.model.editing import OperatorEdit, rewrite
 from seatrial.model.opening import open_model, operators
 
-__all__ = ["Artifact", "ModelFile", "Operator", "Parameter", "Problem", "open_model", "operators"]
+__all__ = [
+    "Artifact",
+    "ModelFile",
+    "Operator",
+    "OperatorEdit",
+    "Parameter",
+    "Problem",
+    "open_model",
+    "operators",
+    "rewrite",
+]

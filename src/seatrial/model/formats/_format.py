@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seatrial.errors import ModelError
 from seatrial.model.artifact import Artifact, Operator
+from seatrial.model.formats._edit import Changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Format:
         read: The artifact of a graph file; defects become its `problems`.
         operators: The operators of a graph file in order, control-flow bodies included, or None when the
             format's graph is not read that far.
+        edit: The bytes of a graph file with changes, or None when the format cannot be edited.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Format:
     sniff: Callable[[Path], bool]
     read: Callable[[Path], Artifact]
     operators: Callable[[Path], tuple[Operator, ...]] | None = None
+    edit: Callable[[bytes, Changes], bytes] | None = None
 
 
 class Garbled(ModelError):

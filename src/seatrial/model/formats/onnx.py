@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seatrial.model.artifact import Artifact, ModelFile, Operator
-from seatrial.model.formats import _onnx_graph
+from seatrial.model.formats import _edit_onnx, _onnx_graph
 from seatrial.model.formats import _protobuf as protobuf
 from seatrial.model.formats._assemble import assemble, broken
 from seatrial.model.formats._bytes import head, mapped, size_of
@@ -105,4 +105,5 @@ FORMAT = Format(
     sniff=sniff,
     read=read,
     operators=operators,
+    edit=_edit_onnx.edit,
 )

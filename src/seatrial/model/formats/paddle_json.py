@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seatrial.model.artifact import Artifact, Operator
-from seatrial.model.formats import _paddle, _pir
+from seatrial.model.formats import _edit_pir, _paddle, _pir
 from seatrial.model.formats._assemble import broken
 from seatrial.model.formats._bytes import head, whole
 from seatrial.model.formats._format import Format, Garbled
@@ -43,4 +43,5 @@ FORMAT = Format(
     sniff=sniff,
     read=read,
     operators=operators,
+    edit=_edit_pir.edit,
 )

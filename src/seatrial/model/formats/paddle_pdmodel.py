@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seatrial.model.artifact import Artifact, Operator
-from seatrial.model.formats import _paddle, _program
+from seatrial.model.formats import _edit_program, _paddle, _program
 from seatrial.model.formats import _protobuf as protobuf
 from seatrial.model.formats._assemble import broken
 from seatrial.model.formats._bytes import head, whole
@@ -48,4 +48,5 @@ FORMAT = Format(
     sniff=sniff,
     read=read,
     operators=operators,
+    edit=_edit_program.edit,
 )
