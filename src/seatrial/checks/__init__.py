@@ -1,5 +1,6 @@
 """The ten questions, one a file; the underscored files carry findings, reports and statistics."""
 
+from seatrial.checks._assembly import Candidate, open_trial
 from seatrial.checks._finding import (
     Chart,
     Control,
@@ -25,6 +26,7 @@ __all__ = [
     "FORMATS",
     "Answers",
     "Baseline",
+    "Candidate",
     "Chart",
     "Check",
     "CheckResult",
@@ -45,6 +47,7 @@ __all__ = [
     "from_json",
     "judge",
     "load_profile",
+    "open_trial",
     "profile_names",
     "read_report",
     "render",

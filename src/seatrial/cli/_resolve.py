@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from seatrial.contract import (
     Contract,
-    HeldOut,
     contract_from_config,
     draft_contract,
     find_config,
     load_contract,
 )
-from seatrial.errors import ContractViolation, NotFound
+from seatrial.errors import NotFound
 from seatrial.model import Artifact
 
 CONTRACT_NAMES = ("contract.yaml", "contract.yml")
@@ -60,14 +58,3 @@ def contract_of(artifact: Artifact, given: Path | None) -> tuple[Contract, str]:
     return draft_contract(
         artifact.inputs, artifact.outputs, name_of(artifact)
     ), "the graph alone (no contract.yaml found)"
-
-
-def feeds_of(contract: Contract, held_out: HeldOut, *, limit: int = 32) -> list[dict[str, Any]]:
-    """Feeds of the first samples that can be prepared, each with a batch axis of 1."""
-    feeds = []
-    for sample in held_out.samples[:limit]:
-        try:
-            feeds.append(contract.prepare(sample.payload)[0])
-        except ContractViolation:
-            continue  # an unreadable sample is a finding of the accuracy check, not of a conversion
-    return feeds

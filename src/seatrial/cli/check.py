@@ -6,7 +6,6 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seatrial.cli._resolve import contract_of, feeds_of, folder_of
+from seatrial.cli._resolve import contract_of
 from seatrial.cli.baseline import find_baseline, store_option
 from seatrial.cli.main import GATE_SAID_NO
 
 if TYPE_CHECKING:
-    from seatrial.checks import Check, CheckResult, Report, Trial
+    from seatrial.checks import Candidate, Check, CheckResult, Report
     from seatrial.contract import Contract
     from seatrial.model import Artifact
 
@@ -108,80 +107,56 @@ def trial_of(
     Raises:
         SeatrialError: Something named cannot be read; nothing has been run then.
     """
-    from seatrial.checks import Answers, GateRun, run_gate, write_all
+    from seatrial.checks import Answers, GateRun, open_trial, run_gate, write_all
+    from seatrial.converters import convert
     from seatrial.model import open_model
 
     progress.say("reading the model")
     artifact = open_model(request.model)
     contract, source = contract_of(artifact, request.contract)
     progress.say(f"contract: {source}")
-    with tempfile.TemporaryDirectory(prefix="seatrial-") as scratch:
-        trial, close = _prepare(request, artifact, contract, Path(scratch), progress)
-        try:
-            report = run_gate(
-                trial,
-                GateRun(
-                    command=_as_typed(),
-                    clock=lambda: datetime.now(UTC),
-                    only=only,
-                    answers=Answers(request.cache) if request.cache else None,
-                    started_check=progress.started,
-                    ended_check=progress.ended,
-                ),
-            )
-            made = Path(scratch) / "out"
-            if keep is not None and made.is_dir():
-                write_all(keep, {each.name: each.read_text("utf-8") for each in made.iterdir()})
-            return report
-        finally:
-            close()
+    candidate = _candidate(request, artifact, contract, progress)
+    with (
+        tempfile.TemporaryDirectory(prefix="seatrial-") as scratch,
+        open_trial(candidate, Path(scratch), convert=convert, progress=progress.say) as trial,
+    ):
+        report = run_gate(
+            trial,
+            GateRun(
+                command=_as_typed(),
+                clock=lambda: datetime.now(UTC),
+                only=only,
+                answers=Answers(request.cache) if request.cache else None,
+                started_check=progress.started,
+                ended_check=progress.ended,
+            ),
+        )
+        made = Path(scratch) / "out"
+        if keep is not None and made.is_dir():
+            write_all(keep, {each.name: each.read_text("utf-8") for each in made.iterdir()})
+        return report
 
 
-def _prepare(
-    request: Request, artifact: Artifact, contract: Contract, scratch: Path, progress: Progress
-) -> tuple[Trial, Callable[[], None]]:
-    from seatrial.checks import Trial, load_profile
+def _candidate(request: Request, artifact: Artifact, contract: Contract, progress: Progress) -> Candidate:
+    from seatrial.checks import Candidate, load_profile
     from seatrial.contract import read_held_out
-    from seatrial.converters import convert
-    from seatrial.runtimes import Pool
 
     profile = load_profile(request.profile)
     baseline = find_baseline(request.store, request.baseline) if request.baseline else None
     progress.say(f"reading the held-out set {request.data}")
     held_out = read_held_out(request.data, contract=contract, members=request.members, limit=request.limit)
     progress.say(f"{len(held_out)} samples, {artifact.format} {artifact.version}, profile {profile.name}")
-
-    def converted(target: str) -> Artifact:
-        progress.say(f"converting to {target}")
-        # Made-up batches, lengths and sizes come on top, and consistency compares the result again.
-        samples = feeds_of(contract, held_out, limit=32 if request.full else 12)
-        return convert(
-            artifact, target, scratch / f"as-{target}", samples=samples, progress=progress.say
-        ).artifact
-
-    pool = Pool(artifact, preferred=profile.runtime, convert=converted)
-    trial = Trial(
+    beside = [each for each in (request.contract, *request.deliver) if each is not None]
+    return Candidate(
         artifact=artifact,
         contract=contract,
         held_out=held_out,
         profile=profile,
-        pool=pool,
+        delivered=tuple(beside),
         baseline=baseline,
         full=request.full,
         seed=request.seed,
-        scratch=scratch,
-        delivered=_delivered(artifact, request),
-        progress=progress.say,
     )
-    return trial, pool.close
-
-
-def _delivered(artifact: Artifact, request: Request) -> tuple[Path, ...]:
-    """The model's own files, everything else in its folder, the contract, and what the user adds."""
-    folder = folder_of(artifact)
-    files = {each.path for each in artifact.files} | {each for each in folder.rglob("*") if each.is_file()}
-    files |= {each for each in (request.contract, *request.deliver) if each is not None}
-    return tuple(sorted(files))
 
 
 def _as_typed() -> str:

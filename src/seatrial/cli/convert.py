@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from seatrial.cli._resolve import contract_of, feeds_of
+from seatrial.cli._resolve import contract_of
 from seatrial.errors import UsageError
 
 
@@ -38,7 +38,7 @@ def command(*, model: Path, target: str, data: Path | None, given: Path | None, 
     The converter runs in a process of its own; a result that differs is refused and nothing is written.
     """
     from seatrial.cli.inspect import human_size
-    from seatrial.contract import read_held_out
+    from seatrial.contract import feeds_of, read_held_out
     from seatrial.converters import convert
     from seatrial.model import open_model
 

@@ -5,7 +5,7 @@ from seatrial.contract.config import contract_from_config, find_config
 from seatrial.contract.contract import Contract, draft_contract
 from seatrial.contract.document import dump_contract, fingerprinted, load_contract, save_contract
 from seatrial.contract.feeds import Batch, check_feeds, collate, scatter
-from seatrial.contract.held_out import read_held_out
+from seatrial.contract.held_out import feeds_of, read_held_out
 from seatrial.contract.pipeline import Context, Pipeline, StepCall
 from seatrial.contract.sample import HeldOut, Sample
 from seatrial.contract.tensor import TensorSpec
@@ -25,6 +25,7 @@ __all__ = [
     "digest_of_samples",
     "draft_contract",
     "dump_contract",
+    "feeds_of",
     "find_config",
     "fingerprinted",
     "load_contract",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from seatrial.contract._held_out_arrays import read_arrays
 from seatrial.contract._held_out_files import digest_of_samples, payload_digest
@@ -12,9 +13,9 @@ from seatrial.contract._held_out_masks import mask_of
 from seatrial.contract._held_out_tables import read_table
 from seatrial.contract.contract import Contract
 from seatrial.contract.sample import HeldOut, Sample
-from seatrial.errors import NotFound, UsageError
+from seatrial.errors import ContractViolation, NotFound, UsageError
 
-__all__ = ["payload_digest", "read_held_out"]
+__all__ = ["feeds_of", "payload_digest", "read_held_out"]
 
 TABLES = (".csv", ".tsv", ".jsonl")
 
@@ -44,6 +45,17 @@ def read_held_out(
     samples = _labelled(_read(path, contract, limit), contract, path)
     others = _labelled(_read(members, contract, limit), contract, members) if members is not None else ()
     return HeldOut(samples, digest_of_samples(samples), str(path), others)
+
+
+def feeds_of(contract: Contract, held_out: HeldOut, *, limit: int = 32) -> list[dict[str, Any]]:
+    """Feeds of the first samples that can be prepared, each with a batch axis of 1."""
+    feeds = []
+    for sample in held_out.samples[:limit]:
+        try:
+            feeds.append(contract.prepare(sample.payload)[0])
+        except ContractViolation:
+            continue  # an unreadable sample is a finding of the accuracy check, not of a conversion
+    return feeds
 
 
 def _read(path: Path, contract: Contract | None, limit: int | None) -> list[Sample]:
