@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from seatrial.diagnosis.setup import Runner, Setup
 from seatrial.errors import SeatrialError
 
 Feed = dict[str, Array]
+T = TypeVar("T")
 
 _KEEP_BYTES = 256 << 20  # raw outputs kept, in bytes
 
@@ -98,6 +99,21 @@ class Case:
     @cached_property
     def _kept(self) -> OrderedDict[Any, list[Array]]:
         return OrderedDict()
+
+    @cached_property
+    def _once(self) -> dict[str, Any]:
+        return {}
+
+    def once(self, key: str, make: Callable[[], T]) -> T:
+        """What `make` gives, made on the first call: edited models, traces, statistics of several passes.
+
+        Args:
+            key: Names it within this case.
+            make: Makes it; when it raises, the next call makes it again.
+        """
+        if key not in self._once:
+            self._once[key] = make()
+        return cast("T", self._once[key])
 
     def infer(self, setup: Setup, feeds: Mapping[str, Array]) -> list[Array]:
         """One batch through the deployed model; what was asked before is not asked again.
