@@ -16,7 +16,7 @@ from seatrial.contract.steps._values import as_image
 from seatrial.errors import ContractViolation
 
 Interpolation = Literal["nearest", "linear", "cubic", "area", "lanczos"]
-Library = Literal["opencv", "pillow"]
+Library = Literal["opencv", "pillow", "align_corners", "asymmetric"]
 
 LARGEST_SIDE = 16384
 
@@ -46,10 +46,12 @@ def resample(
         size: Height and width wanted.
         context: Takes the note.
         interpolation: How values between pixels are made. `area` is Pillow's `BOX`.
-        library: OpenCV samples the source, Pillow filters it when it shrinks.
+        library: OpenCV samples the source, Pillow filters it when it shrinks. `align_corners` and
+            `asymmetric` sample on the grids that ONNX's Resize gives these names, nearest or linear.
 
     Raises:
-        ContractViolation: A side under 1 or over `LARGEST_SIDE`, or a number type the library cannot take.
+        ContractViolation: A side under 1 or over `LARGEST_SIDE`, or a number type or an interpolation the
+            library cannot take.
     """
     height, width = size
     if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
@@ -60,6 +62,8 @@ def resample(
         raise ContractViolation(f"takes an image of uint8 or float32, not {image.dtype}")
     if library == "opencv":
         result = cv2.resize(image, (width, height), interpolation=_OPENCV[interpolation])
+    elif library in ("align_corners", "asymmetric"):
+        result = _on_grid(image, size, interpolation=interpolation, library=library)
     else:
         planes = [
             np.asarray(Image.fromarray(image[:, :, channel]).resize((width, height), _PILLOW[interpolation]))
@@ -69,6 +73,25 @@ def resample(
     _geometry.scaled(context, height / image.shape[0], width / image.shape[1])
     array: Array = result.reshape(height, width, image.shape[2])
     return array
+
+
+def _on_grid(image: Array, size: tuple[int, int], *, interpolation: Interpolation, library: Library) -> Array:
+    """Nearest or linear without the half pixel that OpenCV, Pillow and today's frameworks put in."""
+    if interpolation not in ("nearest", "linear"):
+        raise ContractViolation(f"{library} samples nearest or linear, not {interpolation}")
+    result = image.astype(np.float32)
+    for axis, wanted in enumerate(size):
+        last = image.shape[axis] - 1
+        step = last / max(wanted - 1, 1) if library == "align_corners" else image.shape[axis] / wanted
+        where = np.minimum(np.arange(wanted) * step, last)
+        if interpolation == "nearest":
+            result = result.take(np.floor(where + 1e-9).astype(int), axis)
+            continue
+        low = np.floor(where).astype(int)
+        part = (where - low).astype(np.float32).reshape([-1 if each == axis else 1 for each in range(3)])
+        high = np.minimum(low + 1, last)
+        result = result.take(low, axis) * (1 - part) + result.take(high, axis) * part
+    return np.rint(result).clip(0, 255).astype(np.uint8) if image.dtype == np.uint8 else result
 
 
 def note_detection(image: Array, stretch: tuple[float, float], context: Context) -> None:

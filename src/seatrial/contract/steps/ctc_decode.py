@@ -25,8 +25,13 @@ def alphabet(labels: tuple[str, ...], *, blank: int, space: bool) -> list[str]:
     return characters
 
 
-def _ctc_decode(value: Any, context: Context, /, *, blank: int = 0, space: bool = True) -> dict[str, Any]:
-    """Scores [time, classes] -> `{"text", "confidence"}`; confidence is the mean of the kept maxima."""
+def _ctc_decode(
+    value: Any, context: Context, /, *, blank: int = 0, space: bool = True, merge: bool = True
+) -> dict[str, Any]:
+    """Scores [time, classes] -> `{"text", "confidence"}`; confidence is the mean of the kept maxima.
+
+    `merge` makes one character of the same class at places that follow each other, as CTC is defined.
+    """
     scores = as_array(value, rank=2, what="scores by time and class")
     characters = alphabet(tuple(context.labels), blank=blank, space=space)
     if scores.shape[1] != len(characters):
@@ -38,7 +43,8 @@ def _ctc_decode(value: Any, context: Context, /, *, blank: int = 0, space: bool 
     if not len(scores):
         return {"text": "", "confidence": 0.0}
     best = scores.argmax(axis=1)
-    kept = np.flatnonzero(np.r_[True, best[1:] != best[:-1]] & (best != blank % len(characters)))
+    begins = np.r_[True, best[1:] != best[:-1]] | (not merge)
+    kept = np.flatnonzero(begins & (best != blank % len(characters)))
     text = "".join(characters[index] for index in best[kept])
     confidence = float(scores[kept, best[kept]].mean(dtype=np.float64)) if len(kept) else 0.0
     return {"text": text, "confidence": confidence}

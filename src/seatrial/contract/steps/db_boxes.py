@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -29,10 +29,12 @@ def _db_boxes(
     max_candidates: int = 1000,
     min_size: int = 3,
     dilation: bool = False,
+    coordinates: Literal["source", "model"] = "source",
+    order: Literal["xy", "yx"] = "xy",
 ) -> dict[str, Any]:
     """A map [height, width] or [1, height, width] -> `{"boxes", "scores"}`.
 
-    A box is four points [x, y] from the upper left clockwise; boxes are in reading order.
+    A box is four points from the upper left clockwise; boxes are in reading order.
 
     Args:
         value: Probability of text at each pixel.
@@ -43,13 +45,15 @@ def _db_boxes(
         max_candidates: Most regions looked at.
         min_size: Smallest short side of a region, in pixels of the map.
         dilation: Widens regions by a pixel first.
+        coordinates: Of the boxes: pixels of the `source` image, or those of the `model`'s map.
+        order: Which coordinate of a point comes first.
     """
     array = as_array(value)
     scores = array[0] if array.ndim == 3 and array.shape[0] == 1 else array
     if scores.ndim != 2 or 0 in scores.shape:
         raise ContractViolation(f"takes a map (height, width), not shape {list(array.shape)}")
     scores = np.ascontiguousarray(scores, np.float32)
-    size = _geometry.source_size(context)
+    place = _to_source(context) if coordinates == "source" else _Place((1.0, 1.0), (0.0, 0.0), scores.shape)
     mask = (scores > thresh).astype(np.uint8)
     if dilation:
         mask = np.asarray(cv2.dilate(mask, np.ones((2, 2), np.uint8)))
@@ -64,11 +68,12 @@ def _db_boxes(
         if grown is None:
             continue
         outer, short = _smallest_rectangle(grown)
-        placed = _in_source(outer, context, size) if short >= min_size + 2 else None
+        placed = _placed(outer, place) if short >= min_size + 2 else None
         if placed is not None:
             found.append((placed, score))
     found = _in_reading_order(found)
-    return {"boxes": [box.tolist() for box, _ in found], "scores": [score for _, score in found]}
+    boxes = [box if order == "xy" else box[:, ::-1] for box, _ in found]
+    return {"boxes": [box.tolist() for box in boxes], "scores": [score for _, score in found]}
 
 
 def _smallest_rectangle(points: Array) -> tuple[Array, float]:
@@ -102,9 +107,21 @@ def _grown(box: Array, ratio: float) -> Array | None:
     return np.array(paths[0], np.float32) if len(paths) == 1 else None
 
 
-def _in_source(box: Array, context: Context, size: tuple[int, int]) -> Array | None:
-    """The box in whole pixels of the source, or None when nothing of it is left there."""
-    (scale_y, scale_x), (top, left) = _geometry.scale(context), _geometry.offset(context)
+class _Place(NamedTuple):
+    """Where boxes are put: factors (y, x) and pixels (y, x) to undo, and the size (h, w) that cuts them."""
+
+    scale: tuple[float, float]
+    offset: tuple[float, float]
+    size: tuple[int, ...]
+
+
+def _to_source(context: Context) -> _Place:
+    return _Place(_geometry.scale(context), _geometry.offset(context), _geometry.source_size(context))
+
+
+def _placed(box: Array, place: _Place) -> Array | None:
+    """The box in whole pixels of the place, or None when nothing of it is left there."""
+    (scale_y, scale_x), (top, left), size = place
     points = np.rint((box.astype(np.float64) - (left, top)) / (scale_x, scale_y))
     points = points.clip(0, (size[1] - 1, size[0] - 1)).astype(np.int64)
     width, height = np.linalg.norm(points[0] - points[1]), np.linalg.norm(points[0] - points[3])

@@ -22,12 +22,13 @@ def _lookup(
     unknown: str | None = "[UNK]",
     max_length: int | None = None,
     pad: str | None = None,
+    side: Literal["end", "start"] = "end",
     dtype: Literal["int32", "int64"] = "int64",
 ) -> Array:
     """Tokens -> ids [length]; more than `max_length` are cut off, fewer filled up with `pad`, if given.
 
-    A token that is not in the vocabulary becomes `unknown`, or is refused when that is null. The number of
-    ids before filling is noted as `length`.
+    The filling goes to `side`. A token that is not in the vocabulary becomes `unknown`, or is refused when
+    that is null. The number of ids before filling is noted as `length`.
     """
     if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
         raise ContractViolation(f"takes a list of tokens, not {describe(value)}")
@@ -41,7 +42,8 @@ def _lookup(
     found = [ids[token] if token in ids else id_of(ids, unknown or "") for token in tokens]
     context.notes["length"] = len(found)
     if pad is not None and max_length is not None:
-        found += [id_of(ids, pad)] * (max_length - len(found))
+        filling = [id_of(ids, pad)] * (max_length - len(found))
+        found = found + filling if side == "end" else filling + found
     return np.array(found, dtype)
 
 

@@ -1,4 +1,4 @@
-"""Pads to a size or to a multiple, after what is there or around it."""
+"""Pads to a size or to a multiple: after what is there, before it or around it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _pad(
     to: tuple[int, ...] = (),
     multiple: int = 1,
     fill: float = 0.0,
-    where: Literal["end", "center"] = "end",
+    where: Literal["end", "center", "start"] = "end",
 ) -> Array:
     """Grows each of `axes` to at least the number in `to`, then to the next `multiple`; never cuts."""
     array = as_array(value)
@@ -39,12 +39,12 @@ def _pad(
         at = axis_of(array, axis)
         size = max(array.shape[at], to[place] if to else 0)
         more = -(-size // multiple) * multiple - array.shape[at]
-        before = more // 2 if where == "center" else 0
+        before = {"end": 0, "center": more // 2, "start": more}[where]
         widths[at] = (before, more - before)
     grown = prod(size + sum(more) for size, more in zip(array.shape, widths, strict=True))
     if grown > max(LARGEST, array.size):
         raise ContractViolation(f"the result would hold {grown:,} numbers, more than {LARGEST:,}")
-    if where == "center" and len(axes) == 2:
+    if where != "end" and len(axes) == 2:
         _geometry.moved(context, *(widths[axis_of(array, axis)][0] for axis in axes))
     return np.pad(array, widths, constant_values=_fitting(fill, array.dtype))
 
@@ -58,4 +58,4 @@ def _fitting(fill: float, dtype: np.dtype[Any]) -> Any:
     return dtype.type(fill)
 
 
-STEP = FunctionStep("pad", "both", "pads to a size or a multiple, at the end or around", _pad)
+STEP = FunctionStep("pad", "both", "pads to a size or a multiple, at the end, the start or around", _pad)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from seatrial.contract.pipeline import Context
 from seatrial.contract.sample import Array
 from seatrial.contract.steps._step import FunctionStep
-from seatrial.contract.steps._values import describe
+from seatrial.contract.steps._text import Form, as_text
 from seatrial.contract.steps._vocabulary import id_of, ids_of
 from seatrial.errors import ContractViolation
 
@@ -30,8 +30,12 @@ def _tokenize_bert(
     /,
     *,
     lower: bool = True,
+    form: Form | None = None,
+    ideographs: bool = True,
+    special: bool = True,
     max_length: int = 128,
     pad: bool = False,
+    side: Literal["end", "start"] = "end",
     ids: str = "input_ids",
     types: str | None = "token_type_ids",
     mask: str | None = None,
@@ -42,34 +46,50 @@ def _tokenize_bert(
         value: Text.
         context: Has the vocabulary; takes the note `length`.
         lower: Lower case, accents stripped.
+        form: Unicode normalization of the text before anything else; NFKC folds full-width letters.
+        ideographs: Each ideograph is a word of its own.
+        special: Begin with [CLS], end with [SEP].
         max_length: Most ids, [CLS] and [SEP] included; what is beyond is cut off.
         pad: Fill up to `max_length` with [PAD].
+        side: Where the filling goes.
         ids: Input that takes the ids.
         types: Input that takes the token types, all 0, or null.
         mask: Input that takes 1 for each id and 0 for filling, or null.
     """
-    if not isinstance(value, str):
-        raise ContractViolation(f"takes text, not {describe(value)}")
+    text = as_text(value, form=form)
     if max_length < 2:
         raise ContractViolation(f"max_length is {max_length}; [CLS] and [SEP] alone need 2")
     known = ids_of(context.vocabulary)
     unknown = id_of(known, "[UNK]")
-    pieces = [piece for word in _words(value, lower=lower) for piece in _pieces(word, known, unknown)]
-    found = [id_of(known, "[CLS]"), *pieces[: max_length - 2], id_of(known, "[SEP]")]
-    length = context.notes["length"] = len(found)
+    words = _words(text, lower=lower, ideographs=ideographs)
+    pieces = [piece for word in words for piece in _pieces(word, known, unknown)]
+    found = pieces[:max_length]
+    if special:
+        found = [id_of(known, "[CLS]"), *pieces[: max_length - 2], id_of(known, "[SEP]")]
+    context.notes["length"] = len(found)
+    real = [1] * len(found)
     if pad:
-        found += [id_of(known, "[PAD]")] * (max_length - length)
+        more = max_length - len(found)
+        found, real = (
+            _filled(found, id_of(known, "[PAD]"), more, side),
+            _filled(real, 0, more, side),
+        )
     arrays = {ids: np.array(found, np.int64)}
     if types is not None:
         arrays[types] = np.zeros(len(found), np.int64)
     if mask is not None:
-        arrays[mask] = (np.arange(len(found)) < length).astype(np.int64)
+        arrays[mask] = np.array(real, np.int64)
     return arrays
 
 
-def _words(text: str, *, lower: bool) -> Iterator[str]:
-    """Words and single punctuation marks; ideographs stand alone."""
-    spaced = "".join(_cleaned(character) for character in text)
+def _filled(numbers: list[int], filling: int, count: int, side: str) -> list[int]:
+    more = [filling] * count
+    return more + numbers if side == "start" else numbers + more
+
+
+def _words(text: str, *, lower: bool, ideographs: bool) -> Iterator[str]:
+    """Words and single punctuation marks; ideographs stand alone where that is wanted."""
+    spaced = "".join(_cleaned(character, apart=ideographs) for character in text)
     if lower:
         apart = unicodedata.normalize("NFD", spaced)
         spaced = "".join(each for each in apart if unicodedata.category(each) != "Mn").lower()
@@ -85,12 +105,13 @@ def _words(text: str, *, lower: bool) -> Iterator[str]:
             yield word[start:]
 
 
-def _cleaned(character: str) -> str:
+def _cleaned(character: str, *, apart: bool) -> str:
     if character in "\t\n\r" or unicodedata.category(character) == "Zs":
         return " "
     if character in "\0\ufffd" or unicodedata.category(character) in ("Cc", "Cf", "Cn", "Co", "Cs"):
         return ""
-    return f" {character} " if any(low <= ord(character) <= high for low, high in _IDEOGRAPHS) else character
+    alone = apart and any(low <= ord(character) <= high for low, high in _IDEOGRAPHS)
+    return f" {character} " if alone else character
 
 
 def _is_punctuation(character: str) -> bool:
