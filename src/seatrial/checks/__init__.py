@@ -14,12 +14,14 @@ from seatrial.checks._finding import (
 )
 from seatrial.checks._gate import GateRun, all_checks, judge, run_gate
 from seatrial.checks._profile import Profile, load_profile, profile_names
-from seatrial.checks._render import FORMATS, render
+from seatrial.checks._render import FORMATS, render, stylesheet
+from seatrial.checks._render._escape import one_line, visible
 from seatrial.checks._report import CheckResult, Report
 from seatrial.checks._report_files import read_report, write_all, write_report
-from seatrial.checks._report_json import from_json, to_json
-from seatrial.checks._report_schema import report_schema
+from seatrial.checks._report_json import dump, from_json, load, to_json
+from seatrial.checks._report_schema import document_schema, report_schema
 from seatrial.checks._reuse import Answers
+from seatrial.checks._statistics import Interval, clopper_pearson
 from seatrial.checks._trial import Baseline, Check, SessionPool, Trial
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Control",
     "Finding",
     "GateRun",
+    "Interval",
     "Limit",
     "Picture",
     "Profile",
@@ -44,16 +47,23 @@ __all__ = [
     "Trial",
     "Verdict",
     "all_checks",
+    "clopper_pearson",
+    "document_schema",
+    "dump",
     "from_json",
     "judge",
+    "load",
     "load_profile",
+    "one_line",
     "open_trial",
     "profile_names",
     "read_report",
     "render",
     "report_schema",
     "run_gate",
+    "stylesheet",
     "to_json",
+    "visible",
     "write_all",
     "write_report",
 ]

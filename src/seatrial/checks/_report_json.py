@@ -10,10 +10,12 @@ import types
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import PurePath
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from seatrial.checks._report import SCHEMA, Report
 from seatrial.errors import UsageError
+
+T = TypeVar("T")
 
 # JSON has no NaN and no infinity, and readers differ on what they make of them. They travel as
 # {"$float": "NaN"}; a key of the user's that begins with "$" gets one more "$", so that the two never meet.
@@ -38,7 +40,12 @@ def to_json(report: Report) -> str:
     Values of NumPy, paths, sets and tuples inside `data` and `figures` become plain JSON. NaN and infinities
     are written as `{"$float": "NaN"}`, so that every JSON reader can read the file.
     """
-    text = json.dumps(_plain(report), ensure_ascii=False, allow_nan=False, sort_keys=True, indent=1)
+    return dump(report)
+
+
+def dump(document: Any) -> str:
+    """Any document made of frozen dataclasses, as `to_json` writes a report."""
+    text = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, sort_keys=True, indent=1)
     # A file name that is no UTF-8 reaches us with lone surrogates, which UTF-8 cannot carry: \udcff can.
     return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
@@ -51,24 +58,33 @@ def from_json(text: str) -> Report:
     Raises:
         UsageError: This is no JSON, no report, or a report of another version; the message names the place.
     """
+    return load(Report, text, schema=SCHEMA, hint=_HINT)
+
+
+def load(kind: type[T], text: str, *, schema: str, hint: str) -> T:
+    """Reads what `dump` wrote; for documents whose field `schema` says what they are.
+
+    Raises:
+        UsageError: As `from_json`.
+    """
     try:
         read = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"this is no report: it is not JSON ({error})", hint=_HINT) from error
+        raise UsageError(f"this is no report: it is not JSON ({error})", hint=hint) from error
     if not isinstance(read, dict) or "schema" not in read:
-        raise UsageError("this is no report: it says of no schema that it follows it", hint=_HINT)
-    if read["schema"] != SCHEMA:
+        raise UsageError("this is no report: it says of no schema that it follows it", hint=hint)
+    if read["schema"] != schema:
         raise UsageError(
-            f"this report follows the schema {read['schema']!r}, and this version reads {SCHEMA!r}",
+            f"this report follows the schema {read['schema']!r}, and this version reads {schema!r}",
             hint="read it with the version of Seatrial that wrote it, or run the check again",
         )
     try:
-        report = _build(Report, read, "")
+        built = _build(kind, read, "")
     except (_Mismatch, RecursionError) as error:
-        raise UsageError(f"this report cannot be read: {error}", hint=_HINT) from error
-    if not isinstance(report, Report):
-        raise TypeError("the reader built something else than a report")
-    return report
+        raise UsageError(f"this report cannot be read: {error}", hint=hint) from error
+    if not isinstance(built, kind):
+        raise TypeError("the reader built something else than what was asked for")
+    return built
 
 
 def _plain(value: Any) -> Any:

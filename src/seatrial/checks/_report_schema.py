@@ -31,13 +31,18 @@ _SIMPLE: dict[Any, dict[str, Any]] = {
 
 def report_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of `report.json`; published as `docs/reference/report.schema.json`."""
+    return document_schema(Report, SCHEMA, "Report of a sea trial")
+
+
+def document_schema(kind: type, schema: str, title: str) -> dict[str, Any]:
+    """JSON Schema of a document made of frozen dataclasses, whose field `schema` says what it is."""
     definitions: dict[str, Any] = {"NonFinite": _NON_FINITE}
-    top = _schema(Report, definitions)
-    definitions["Report"]["properties"]["schema"] = {"const": SCHEMA}
+    top = _schema(kind, definitions)
+    definitions[kind.__name__]["properties"]["schema"] = {"const": schema}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:{SCHEMA.replace('/', ':')}",
-        "title": "Report of a sea trial",
+        "$id": f"urn:{schema.replace('/', ':')}",
+        "title": title,
         **top,
         "$defs": dict(sorted(definitions.items())),
     }

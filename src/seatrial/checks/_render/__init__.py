@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from seatrial.checks._report_json import to_json
@@ -40,3 +41,8 @@ def render(
     if format_name == "terminal":
         return str(module.to_terminal(report, language, color=color, width=width))
     return str(getattr(module, f"to_{format_name}")(report, language))
+
+
+def stylesheet() -> str:
+    """The look of the report's page; other pages of Seatrial wear it too."""
+    return (resources.files(__name__) / "report.css").read_text("utf-8")
