@@ -1,0 +1,170 @@
+"""A reference in one `.npz`: outputs, preprocessed inputs or answers of the training side, row by row."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seatrial.contract import Contract, Sample, TensorSpec
+from seatrial.contract.sample import Array
+from seatrial.diagnosis._reference_rows import rows_of
+from seatrial.diagnosis.reference import Reference
+from seatrial.errors import UsageError
+
+_LARGEST = 16 << 30
+_KEYS = ("key", "keys")
+_ANSWERS = ("answer", "answers", "prediction", "predictions")
+_LABELS = ("label", "labels", "y")
+
+
+def from_arrays(
+    path: Path, samples: Sequence[Sample], contract: Contract, *, total: int | None = None
+) -> Reference:
+    """Reads arrays by output name, input name, `answer` or `label`; rows in order, or by `key`.
+
+    Raises:
+        UsageError: No archive of plain arrays, or arrays that fit neither samples nor contract.
+    """
+    arrays = _loaded(path)
+    keys = _taken(arrays, _KEYS)
+    answers, labels = _taken(arrays, _ANSWERS), _taken(arrays, _LABELS)
+    wanted = {spec.name: spec for spec in contract.inputs}
+    fed = {name: arrays.pop(name) for name in list(arrays) if name in wanted}
+    given = _outputs(arrays, contract, path.name)
+    if answers is None and not given:
+        answers = labels  # beside numbers, labels are the truth, which the training side may have missed
+    if answers is None and not given and not fed:
+        raise UsageError(
+            f"'{path.name}' holds nothing to compare with: {_shapes({**arrays, **fed}) or 'no arrays'}",
+            hint=_expected(contract),
+        )
+    parts = [*given, *fed.values(), *([] if answers is None else [answers])]
+    count = _count(parts, path.name)
+    names = None if keys is None else [str(each) for each in _column(keys, count, "key", path.name)]
+    rows = rows_of(samples, count, keys=names, total=total, where=path.name)
+    specs = list(contract.outputs)
+    outputs = [_batched(each, spec, path.name) for each, spec in zip(given, specs, strict=bool(given))]
+    feeds = {name: _batched(each, wanted[name], path.name) for name, each in fed.items()}
+    if feeds and set(feeds) != set(wanted):
+        raise UsageError(
+            f"'{path.name}' holds the inputs {', '.join(feeds)}, and the model takes {', '.join(wanted)}",
+            hint="give every input's preprocessed tensors, or none",
+        )
+    told = [
+        ("outputs", bool(outputs)),
+        ("preprocessed inputs", bool(feeds)),
+        ("answers", answers is not None),
+    ]
+    missing = sum(row is None for row in rows)
+    return Reference(
+        source=f"{path.name}: {', '.join(name for name, there in told if there)} of the training side"
+        + (f" for {len(rows) - missing} of {len(rows)} samples" if missing else ""),
+        feeds=_by_row(rows, lambda row: {name: each[row : row + 1] for name, each in feeds.items()})
+        if feeds
+        else None,
+        outputs=_by_row(rows, lambda row: tuple(each[row : row + 1] for each in outputs))
+        if outputs
+        else None,
+        answers=None if answers is None else _by_row(rows, lambda row: _plain(answers[row])),
+    )
+
+
+def _by_row(rows: Sequence[int | None], made: Any) -> tuple[Any, ...]:
+    return tuple(None if row is None else made(row) for row in rows)
+
+
+def _loaded(path: Path) -> dict[str, Array]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(each.file_size for each in archive.infolist())
+        if size > _LARGEST:
+            raise UsageError(f"'{path.name}' unpacks to {size >> 30} GiB, more than {_LARGEST >> 30}")
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, KeyError, OSError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
+        raise UsageError(
+            f"'{path.name}' is no archive of plain arrays: {error}",
+            hint="write it with numpy.savez, without objects: those are pickles, which can run code",
+        ) from error
+
+
+def _taken(arrays: dict[str, Array], names: Sequence[str]) -> Array | None:
+    return next((arrays.pop(name) for name in names if name in arrays), None)
+
+
+def _outputs(arrays: Mapping[str, Array], contract: Contract, where: str) -> list[Array]:
+    """Arrays in the order of the contract's outputs: by name, else as they come."""
+    if not arrays:
+        return []
+    names = [spec.name for spec in contract.outputs]
+    if all(name in arrays for name in names):
+        return [arrays[name] for name in names]
+    if len(arrays) == len(names):
+        return list(arrays.values())
+    raise UsageError(
+        f"'{where}' holds {_shapes(arrays)}, and the model gives {len(names)} outputs: {', '.join(names)}",
+        hint=_expected(contract),
+    )
+
+
+def _count(parts: Sequence[Array], where: str) -> int:
+    if any(each.ndim == 0 for each in parts):
+        raise UsageError(f"'{where}' holds an array without rows", hint="one row a sample")
+    counts = sorted({len(each) for each in parts})
+    if len(counts) != 1:
+        raise UsageError(
+            f"'{where}': the arrays differ in their number of rows: {', '.join(map(str, counts))}",
+            hint="one row a sample in each",
+        )
+    return counts[0]
+
+
+def _column(array: Array, count: int, name: str, where: str) -> Array:
+    if array.shape != (count,):
+        raise UsageError(f"'{where}': '{name}' has shape {list(array.shape)}, expected [{count}]")
+    return array
+
+
+def _batched(array: Array, spec: TensorSpec, where: str) -> Array:
+    """Rows as the model has them, checked against the contract.
+
+    Raises:
+        UsageError: Another number of axes, or a fixed dimension that differs.
+    """
+    shape = spec.shape
+    fits = array.ndim == len(shape) and all(
+        not isinstance(want, int) or size == want
+        for size, want in zip(array.shape[1:], shape[1:], strict=True)
+    )
+    if not fits or array.dtype.kind not in "biufUS":
+        raise UsageError(
+            f"'{where}': the array for '{spec.name}' is {array.dtype} {list(array.shape)}, and the contract "
+            f"says {spec.dtype} {list(shape)}",
+            hint="one row a sample, then the tensor's own axes; samples of different sizes need .jsonl or "
+            "the earlier release itself",
+        )
+    return array
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _shapes(arrays: Mapping[str, Array]) -> str:
+    return ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
+
+
+def _expected(contract: Contract) -> str:
+    outputs = ", ".join(spec.name for spec in contract.outputs)
+    inputs = ", ".join(spec.name for spec in contract.inputs)
+    return (
+        f"name arrays as the outputs ({outputs}), as the inputs for preprocessed tensors ({inputs}), "
+        "or 'answer'; 'key' names the samples when rows are not in their order"
+    )
