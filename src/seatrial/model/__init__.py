@@ -1,6 +1,7 @@
 """What is carried: a model as its files describe it."""
 
 from seatrial.model.artifact import Artifact, ModelFile, Operator, Parameter, Problem
+from seatrial.model.damaging import misstate
 from seatrial.model.editing import OperatorEdit, rewrite
 from seatrial.model.opening import open_model, operators
 
@@ -11,6 +12,7 @@ __all__ = [
     "OperatorEdit",
     "Parameter",
     "Problem",
+    "misstate",
     "open_model",
     "operators",
     "rewrite",

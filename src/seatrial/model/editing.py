@@ -54,6 +54,20 @@ def rewrite(
         ModelError: The graph is damaged.
     """
     tensors, names, shapes = tensors or {}, rename_inputs or {}, input_shapes or {}
+    known("input", [*names, *shapes], [each.name for each in artifact.inputs])
+    _free(artifact, names)
+    _possible(shapes)
+    changes = Changes(_placed(artifact, operators) if operators else {}, names, shapes)
+    return copied(artifact, folder, changes, _patches(artifact, tensors))
+
+
+def copied(
+    artifact: Artifact,
+    folder: Path,
+    changes: Changes,
+    patches: Mapping[Path, Sequence[tuple[int, bytes]]],
+) -> Path:
+    """Copies every file of a model, the graph with `changes`, and each with its bytes replaced."""
     chosen = cast("Format", extensions.get("seatrial.model.formats", "FORMAT", artifact.format))
     if chosen.edit is None:
         raise UnsupportedModel(
@@ -62,20 +76,15 @@ def rewrite(
     home = artifact.graph.parent
     if folder.exists() and folder.resolve() == home.resolve():
         raise UsageError(f"the copy would overwrite the model in {folder}", hint="give another folder")
-    _known("input", [*names, *shapes], [each.name for each in artifact.inputs])
-    _free(artifact, names)
-    _possible(shapes)
-    changes = Changes(_placed(artifact, operators) if operators else {}, names, shapes)
-    patches = _patches(artifact, tensors)
     for each in artifact.files:
-        graph = each.path == artifact.graph
-        edit = chosen.edit if graph and changes else None
+        edit = chosen.edit if each.path == artifact.graph and changes else None
         target = folder / each.path.relative_to(home)
         _write(each.path, target, patches.get(each.path, ()), edit=edit, changes=changes)
     return folder / artifact.graph.name
 
 
-def _known(what: str, asked: Iterable[str], there: Sequence[str]) -> None:
+def known(what: str, asked: Iterable[str], there: Sequence[str]) -> None:
+    """Raises UsageError for a name that is not there."""
     for name in asked:
         if name not in there:
             near = difflib.get_close_matches(name, there, 3, 0.4) or list(there[:5])
@@ -85,7 +94,7 @@ def _known(what: str, asked: Iterable[str], there: Sequence[str]) -> None:
 def _placed(artifact: Artifact, edits: Sequence[OperatorEdit]) -> dict[int, OperatorEdit]:
     """Edits by the place of their operator."""
     listed = operators_of(artifact)
-    _known("operator", [each.name for each in edits], [each.name for each in listed])
+    known("operator", [each.name for each in edits], [each.name for each in listed])
     placed: dict[int, OperatorEdit] = {}
     for each in edits:
         places = [index for index, operator in enumerate(listed) if operator.name == each.name]
@@ -104,7 +113,8 @@ def _free(artifact: Artifact, names: Mapping[str, str]) -> None:
     """Refuses a new name that something else already has."""
     if not names:
         return
-    taken = {each.name for each in (*artifact.inputs, *artifact.outputs, *artifact.parameters)}
+    taken = {each.name for each in (*artifact.inputs, *artifact.outputs)}
+    taken |= {each.name for each in artifact.parameters}
     taken |= {output for each in operators_of(artifact) for output in each.outputs}
     for old, new in names.items():
         if not new or (new in taken and new != old) or list(names.values()).count(new) > 1:
@@ -121,11 +131,11 @@ def _possible(shapes: Mapping[str, tuple[Dimension, ...]]) -> None:
 
 def _patches(artifact: Artifact, tensors: Mapping[str, Array]) -> dict[Path, list[tuple[int, bytes]]]:
     """What is written where: by file, offset and bytes."""
-    known = {each.name: each for each in artifact.parameters}
-    _known("parameter", tensors, list(known))
+    there = {each.name: each for each in artifact.parameters}
+    known("parameter", tensors, list(there))
     patches: dict[Path, list[tuple[int, bytes]]] = {}
     for name, values in tensors.items():
-        parameter = known[name]
+        parameter = there[name]
         if parameter.file is None:
             raise ModelError(f"the bytes of '{name}' are not there", hint="see the artifact's problems")
         patches.setdefault(parameter.file, []).append((parameter.offset, _stored(parameter, values)))
@@ -155,7 +165,8 @@ def _halved(values: Array) -> Array:
     bits = np.ascontiguousarray(values).view(np.uint32).astype(np.uint64)
     rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
     nan = (bits >> 16) | 0x40
-    return cast("Array", np.where(np.isnan(values), nan, rounded).astype("<u2"))
+    halves: Array = np.where(np.isnan(values), nan, rounded).astype("<u2")
+    return halves
 
 
 def _write(

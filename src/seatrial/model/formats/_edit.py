@@ -34,14 +34,21 @@ class Changes:
         operators: By place among the operators.
         names: New names of inputs by old ones.
         shapes: New shapes of inputs by (old) name.
+        version: What the file says of its format's version.
+        stated: Shapes that tensors stored in the graph file are said to have, by name.
+        without: Tensors stored in the graph file that are taken out.
     """
 
     operators: Mapping[int, OperatorEdit] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     shapes: Mapping[str, tuple[Dimension, ...]] = field(default_factory=dict)
+    version: int | None = None
+    stated: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.operators or self.names or self.shapes)
+        lies = self.version is not None or self.stated or self.without
+        return bool(self.operators or self.names or self.shapes or lies)
 
 
 def items(value: Any) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 from seatrial.errors import UnsupportedModel
 from seatrial.model.formats import _wire as wire
 from seatrial.model.formats._edit import Changes, OperatorEdit, cannot, items
+from seatrial.model.formats._onnx_graph import STANDARD_DOMAINS
 from seatrial.model.formats._onnx_tensor import tensor
 
 _Write = Callable[[int, Any], bytes]
@@ -41,7 +42,7 @@ def edit(data: bytes, changes: Changes) -> bytes:
         raise UnsupportedModel("the file has several graphs", hint="export the model again")
     editor = _Editor(changes)
     # As the reader counts: the graph first, then the functions, wherever they stand in the file.
-    first = wire.changed(view, lambda each: wire.inside(each, editor.top) if each.number == 7 else None)
+    first = wire.changed(view, editor.model)
     return wire.changed(
         memoryview(first), lambda each: wire.inside(each, editor.function) if each.number == 25 else None
     )
@@ -54,11 +55,35 @@ class _Editor:
         self.changes = changes
         self.count = 0
 
+    def model(self, part: wire.Part) -> bytes | None:
+        """ModelProto {7 graph, 8 opset_import {1 domain, 2 version}}."""
+        if part.number == 7:
+            return wire.inside(part, self.top)
+        version = self.changes.version
+        if part.number != 8 or version is None:
+            return None
+        domain = next((each.text for each in wire.parts(part.message) if each.number == 1), "")
+        if domain not in STANDARD_DOMAINS:
+            return None
+        new = [wire.number(2, version)]
+        return wire.inside(part, lambda each: b"" if each.number == 2 else None, extra=new)
+
     def top(self, part: wire.Part) -> bytes | None:
-        """GraphProto {1 node, 11 input, 13 value_info} of the model itself."""
+        """GraphProto {1 node, 5 initializer, 11 input, 13 value_info} of the model itself."""
         if part.number == 1:
             return self.node(part, rename=True)
+        if part.number == 5:
+            return self.stored(part)
         return self.value(part) if part.number in (11, 13) else None
+
+    def stored(self, part: wire.Part) -> bytes | None:
+        """TensorProto {1 dims, 8 name} of an initializer."""
+        if not self.changes.stated and not self.changes.without:
+            return None
+        name = next((each.text for each in wire.parts(part.message) if each.number == 8), "")
+        if name in self.changes.without:
+            return b""
+        return self.shape(part, name) if name in self.changes.stated else None
 
     def function(self, part: wire.Part) -> bytes | None:
         """FunctionProto {7 node}: names in it are its own."""
@@ -67,6 +92,9 @@ class _Editor:
     def node(self, part: wire.Part, *, rename: bool) -> bytes | None:
         wanted = self.changes.operators.get(self.count)
         self.count += 1
+        held = self.constant(part)
+        if held is not None:
+            return held
         seen: set[str] = set()
         names = self.changes.names if rename else {}
 
@@ -84,6 +112,29 @@ class _Editor:
         if wanted is not None:
             content += _added(wanted, seen)
         return None if content == part.message else wire.block(part.number, content)
+
+    def constant(self, part: wire.Part) -> bytes | None:
+        """A `Constant` whose tensor is misstated or taken out: NodeProto {2 output, 4 op_type, 5 {5 t}}."""
+        if not self.changes.stated and not self.changes.without:
+            return None
+        texts = {each.number: each.text for each in wire.parts(part.message) if each.number in (2, 4)}
+        name = texts.get(2, "")
+        if texts.get(4) != "Constant" or name not in (*self.changes.stated, *self.changes.without):
+            return None
+        return b"" if name in self.changes.without else wire.inside(part, self.value_of(name))
+
+    def value_of(self, name: str) -> wire.Change:
+        """Changes the tensor in an attribute of a node."""
+
+        def tensor_of(each: wire.Part) -> bytes | None:
+            return self.shape(each, name) if each.number == 5 else None
+
+        return lambda each: wire.inside(each, tensor_of) if each.number == 5 else None
+
+    def shape(self, part: wire.Part, name: str) -> bytes | None:
+        """TensorProto {1 dims} with other dimensions and the data it has."""
+        dims = [wire.number(1, each) for each in self.changes.stated[name]]
+        return wire.inside(part, lambda each: b"" if each.number == 1 else None, extra=dims)
 
     def bodies(self, part: wire.Part, *, rename: bool) -> bytes | None:
         """The nodes of graphs in an attribute (If, Loop, Scan); outer names are visible in them."""

@@ -21,6 +21,8 @@ def edit(data: bytes, changes: Changes) -> bytes:
     """
     root = probe.load_json(data)
     _Editor(changes).program(root)
+    if changes.version is not None:
+        root.setdefault("base_code", {})["version"] = changes.version
     return json.dumps(root, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 

@@ -42,7 +42,15 @@ class _Editor:
         self.count = 0
 
     def program(self, data: memoryview) -> bytes:
-        return wire.changed(data, lambda each: wire.inside(each, self.block) if each.number == 1 else None)
+        version = self.changes.version
+
+        def change(each: wire.Part) -> bytes | None:
+            if each.number == 4 and version is not None:
+                return b""
+            return wire.inside(each, self.block) if each.number == 1 else None
+
+        extra = [] if version is None else [wire.block(4, wire.number(1, version))]
+        return wire.changed(data, change, extra=extra)
 
     def block(self, part: wire.Part) -> bytes | None:
         if part.number == 3:
