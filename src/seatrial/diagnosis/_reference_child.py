@@ -103,8 +103,8 @@ def load_weights(model: Any, framework: str, file: str) -> list[str]:
     else:
         try:
             state = engine.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # noqa: BLE001 - torch raises its unpickler's errors, of many types
-            notes.append(f"read as a whole pickle, because it holds more than tensors: {str(error)[:120]}")
+        except Exception:  # noqa: BLE001 - torch raises its unpickler's errors, of many types
+            notes.append("read as a whole pickle, because it holds more than tensors")
             state = engine.load(file, map_location="cpu", weights_only=False)
     if hasattr(state, "state_dict"):
         state = state.state_dict()
