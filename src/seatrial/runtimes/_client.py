@@ -50,6 +50,7 @@ class WorkerSession:
         self._busy = threading.Lock()
         self._failure: EngineFailure | None = None
         self._closed = False
+        self._late = False
         self._exercise: Exercise | None = None
         self._oom_kills = _words.oom_kills()
         engine = dict(options.engine)
@@ -162,14 +163,52 @@ class WorkerSession:
             self.close()
 
     def _send(self, request: dict[str, Any], feeds: Mapping[str, Array]) -> dict[str, Any]:
+        return self._locked(*self._request(request, feeds))
+
+    def _request(
+        self, request: dict[str, Any], feeds: Mapping[str, Array]
+    ) -> tuple[dict[str, Any], str, dict[str, Array]]:
         if self._checked:
             feeds = checked(self.artifact, feeds)
         arrays = {name: np.asarray(array) for name, array in feeds.items()}
-        return self._locked({**request, "names": list(arrays)}, _words.DOING[request["op"]], arrays)
+        return {**request, "names": list(arrays)}, _words.DOING[request["op"]], arrays
+
+    def begin(self, feeds: Mapping[str, Array]) -> None:
+        """Hands one batch to the worker and returns at once; `finish` gives the outputs.
+
+        For a caller that watches `fileno()` for the answer instead of waiting (a server's event loop).
+
+        Raises:
+            ContractViolation: A feed breaks the graph's specs.
+            UsageError: A call is under way already.
+            EngineFailure: The worker is gone.
+        """
+        self._begin(*self._request({"op": "run"}, feeds))
+
+    def finish(self) -> list[Array]:
+        """The outputs of the batch that was begun; waits for them when they are not there yet.
+
+        Raises:
+            EngineFailure: As `Session.run`.
+        """
+        return self._arrays(self._finish())
+
+    def abort(self) -> None:
+        """Kills a worker that takes too long; `finish` then says that it timed out."""
+        self._kill()
+        self._late = True
+
+    def fileno(self) -> int:
+        """Readable when the answer to `begin` is there, or when the worker died."""
+        return self._worker.line.fileno()
 
     def _locked(
         self, request: dict[str, Any], doing: str, feeds: Mapping[str, Array] | None = None
     ) -> dict[str, Any]:
+        self._begin(request, doing, feeds)
+        return self._finish()
+
+    def _begin(self, request: dict[str, Any], doing: str, feeds: Mapping[str, Array] | None = None) -> None:
         if not self._busy.acquire(blocking=False):
             raise UsageError(
                 "one session serves one thread, and this one is in use by another",
@@ -180,7 +219,14 @@ class WorkerSession:
             self._doing = (doing, feeds)
             if feeds is not None:
                 request["arrays"] = self._worker.feeds.write(list(feeds.values()))
-            return self._ask(request)
+            self._tell(request)
+        except BaseException:
+            self._busy.release()
+            raise
+
+    def _finish(self) -> dict[str, Any]:
+        try:
+            return self._answer()
         finally:
             self._busy.release()
 
@@ -202,25 +248,37 @@ class WorkerSession:
             )
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._tell(request)
+        return self._answer()
+
+    def _tell(self, request: dict[str, Any]) -> None:
         if os.fstat(self._worker.stderr).st_size > _LAST_WORDS:
             os.ftruncate(self._worker.stderr, 0)
         try:
             _wire.send(self._worker.line, request)
+        except OSError:
+            self._died()
+
+    def _answer(self) -> dict[str, Any]:
+        try:
             while True:
                 deadline = time.monotonic() + self.options.timeout
                 answer, _ = _wire.receive(self._worker.line, deadline=deadline)
                 if "beat" not in answer:
                     break
         except TimeoutError:
-            self._kill()
-            self._fail(
-                f"did not answer within {self.options.timeout:g} s", "timeout", hint=_words.TIMEOUT_HINT
-            )
+            self._timed_out()
         except (EOFError, OSError, _wire.WireError):
+            if self._late:
+                self._timed_out()
             self._died()
         if "error" in answer:
             self._raised(answer["error"])
         return answer
+
+    def _timed_out(self) -> NoReturn:
+        self._kill()
+        self._fail(f"did not answer within {self.options.timeout:g} s", "timeout", hint=_words.TIMEOUT_HINT)
 
     def _raised(self, error: Mapping[str, Any]) -> NoReturn:
         if error["kind"] == "usage":
