@@ -52,7 +52,7 @@ class Setup:
         """The same with other steps in one pipeline."""
         return self.with_contract(**{side: Pipeline(tuple(calls))})
 
-    def with_options(self, side: Side, place: int, **options: Any) -> Self:
+    def with_options(self, side: Side, place: int, /, **options: Any) -> Self:
         """The same with some options of one step changed; `None` takes an option away."""
         calls = list(self.calls(side))
         merged = {**calls[place].options, **options}
