@@ -16,7 +16,13 @@ from seatrial.diagnosis.case import Case, Feed, Observation
 from seatrial.diagnosis.result import Divergence
 from seatrial.diagnosis.setup import Setup, Stage
 from seatrial.errors import SeatrialError, UsageError
-from seatrial.runtimes import Localisation, SessionOptions, first_divergence, tensor_error
+from seatrial.runtimes import (
+    Localisation,
+    OperatorOutput,
+    SessionOptions,
+    first_divergence,
+    tensor_error,
+)
 from seatrial.text import Text
 
 SAMPLES = 8  # compared at each stage
@@ -176,20 +182,30 @@ def _operators(case: Case) -> _Row | None:
     return _Row("operators", error, detail, same=False, operator=found.first.label)
 
 
+def trace_one(case: Case, setup: Setup) -> list[OperatorOutput]:
+    """Every operator's output of a setup's model on one input: the reference's own where it is known.
+
+    Operators run one by one in float32, as the graph has them. Not kept: traces are large.
+
+    Raises:
+        SeatrialError: The model cannot be traced here; a service never can.
+    """
+    trace = getattr(case.runner, "trace", None)
+    feed = _one_feed(case, setup)
+    if trace is None or setup.artifact is None or feed is None:
+        raise UsageError("there is no model here that could be traced")
+    feed = _renamed(feed, [each.name for each in setup.artifact.inputs])
+    # OpenVINO cannot be traced and a pass may hide operators: the graph as it is written says most.
+    plain = replace(setup, runtime="auto", options=SessionOptions(optimize=False))
+    found: list[OperatorOutput] = trace(plain, feed)
+    return found
+
+
 def _traced(case: Case, setup: Setup) -> Localisation | None:
     right = right_setup(case)
-    feed = _one_feed(case, setup)
-    if right is None or feed is None or setup.artifact is None:
+    if right is None:
         return None
-    trace: Any = case.runner.trace  # type: ignore[attr-defined]  # looked for before: only models in files have it
-    plain = replace(setup, options=replace(setup.options, precision="float32"))
-    try:
-        theirs = trace(plain, feed)
-    except UsageError:  # OpenVINO cannot be traced; the graph's own operators still can
-        theirs = trace(replace(plain, runtime="auto", options=SessionOptions()), feed)
-    ours = trace(
-        right, _renamed(feed, [each.name for each in right.artifact.inputs] if right.artifact else [])
-    )
+    ours, theirs = trace_one(case, right), trace_one(case, setup)
     found = first_divergence(ours, theirs, tolerance=SAME_OPERATORS["label"])
     if found.aligned_by == "equality":
         found = first_divergence(ours, theirs, tolerance=SAME_OPERATORS["equality"])
@@ -203,8 +219,7 @@ def _one_feed(case: Case, setup: Setup) -> Feed | None:
         if feed is None:
             feed = case.observe(setup, [place]).feeds[0]
         if feed is not None:
-            names = [each.name for each in setup.artifact.inputs] if setup.artifact else list(feed)
-            return _renamed(feed, names)
+            return feed
     return None
 
 
