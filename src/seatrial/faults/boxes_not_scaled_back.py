@@ -1,0 +1,27 @@
+"""Boxes are given in pixels of the model's input, not of the picture, or are scaled twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.contract import Contract
+from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.text import Text
+
+_OTHER = {"source": "model", "model": "source"}
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    for place in needed(contract, "postprocess", "db_boxes", "detection_rows"):
+        now = option(calls_of(contract, "postprocess")[place], "coordinates")
+        yield changed(contract, "postprocess", place, coordinates=_OTHER[now])
+
+
+FAULT = contract_fault(
+    "boxes-not-scaled-back",
+    Text("boxes are not scaled back to the picture", "检测框没有换算回原图坐标"),
+    _instances,
+    cause="decoding",
+    number="F25",
+    needs=BASELINE,
+)

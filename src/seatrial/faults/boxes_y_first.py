@@ -1,0 +1,27 @@
+"""The corners of boxes have y where x belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.contract import Contract
+from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.text import Text
+
+_OTHER = {"xy": "yx", "yx": "xy"}
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    for place in needed(contract, "postprocess", "db_boxes", "detection_rows"):
+        now = option(calls_of(contract, "postprocess")[place], "order")
+        yield changed(contract, "postprocess", place, order=_OTHER[now])
+
+
+FAULT = contract_fault(
+    "boxes-y-first",
+    Text("x and y of the boxes are exchanged", "检测框的 x 与 y 互换"),
+    _instances,
+    cause="decoding",
+    number="F25",
+    needs=BASELINE,
+)

@@ -1,0 +1,31 @@
+"""The picture is resized with another interpolation than in training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.contract import Contract
+from seatrial.faults._pipeline import BASELINE, SIZED, calls_of, changed, contract_fault, needed, option
+from seatrial.text import Text
+
+_EVERY = ("nearest", "linear", "cubic", "area", "lanczos")
+_ON_GRID = ("nearest", "linear")
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    for place in needed(contract, "preprocess", *SIZED):
+        call = calls_of(contract, "preprocess")[place]
+        now = option(call, "interpolation")
+        for other in _EVERY if option(call, "library") in ("opencv", "pillow") else _ON_GRID:
+            if other != now:
+                yield changed(contract, "preprocess", place, interpolation=other)
+
+
+FAULT = contract_fault(
+    "interpolation-changed",
+    Text("resized with another interpolation", "缩放使用了不同的插值方式"),
+    _instances,
+    cause="resize",
+    number="F23",
+    needs=BASELINE,
+)

@@ -1,0 +1,27 @@
+"""The limit holds for the other side of the picture (PaddleOCR `limit_type`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.contract import Contract
+from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.text import Text
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    for place in needed(contract, "preprocess", "resize_limit"):
+        now = option(calls_of(contract, "preprocess")[place], "limit")
+        for other in ("max", "min", "long"):
+            if other != now:
+                yield changed(contract, "preprocess", place, limit=other)
+
+
+FAULT = contract_fault(
+    "limit-type-changed",
+    Text("the size limit holds for the other side of the picture", "尺寸限制用错了边（limit_type）"),
+    _instances,
+    cause="geometry",
+    number="F23",
+    needs=BASELINE,
+)

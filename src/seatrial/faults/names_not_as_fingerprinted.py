@@ -1,0 +1,42 @@
+"""A list was edited after its fingerprint had been written: only the fingerprint can know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+from seatrial.contract import Contract
+from seatrial.contract.labels import fingerprint
+from seatrial.faults._fault import NotApplicable
+from seatrial.faults._pipeline import BASELINE, contract_fault, leading_specials, with_names
+from seatrial.text import Text
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    if len(contract.vocabulary) > 1:
+        yield _edited(contract, "vocabulary", contract.vocabulary, leading_specials(contract))
+    elif len(contract.labels) > 1:
+        yield _edited(contract, "labels", contract.labels, 0)
+    else:
+        raise NotApplicable("the contract has no list of names")
+
+
+def _edited(
+    contract: Contract, what: Literal["labels", "vocabulary"], names: tuple[str, ...], place: int
+) -> Contract:
+    """One line moved to the end; the fingerprint still vouches for the list as it was."""
+    broken = with_names(contract, what, (*names[:place], *names[place + 1 :], names[place]))
+    return replace(broken, fingerprints={**contract.fingerprints, what: fingerprint(names)})
+
+
+FAULT = contract_fault(
+    "names-not-as-fingerprinted",
+    Text("a list of names is not the one its fingerprint vouches for", "名称列表与其指纹不符"),
+    _instances,
+    cause="label-map",
+    number="F21",
+    kind="labels",
+    checks=("interface",),
+    needs=BASELINE,
+)

@@ -1,0 +1,28 @@
+"""The answer is made of another output of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.contract import Contract
+from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.text import Text
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    for place in needed(contract, "postprocess", "select"):
+        now = option(calls_of(contract, "postprocess")[place], "output")
+        for other in range(len(contract.outputs)):
+            if other != now:
+                yield changed(contract, "postprocess", place, output=other)
+
+
+FAULT = contract_fault(
+    "output-mistaken",
+    Text("the answer is made of another output", "取错了模型输出"),
+    _instances,
+    cause="decoding",
+    number="F25",
+    needs=BASELINE,
+    refusal=True,
+)

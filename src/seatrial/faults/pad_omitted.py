@@ -1,0 +1,24 @@
+"""The picture is not padded to the size that the model was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.contract import Contract
+from seatrial.faults._pipeline import BASELINE, contract_fault, exchanged, needed
+from seatrial.text import Text
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    for place in needed(contract, "preprocess", "pad"):
+        yield exchanged(contract, "preprocess", place)
+
+
+FAULT = contract_fault(
+    "pad-omitted",
+    Text("the picture is not padded", "图像没有填充"),
+    _instances,
+    cause="geometry",
+    number="F23",
+    needs=BASELINE,
+)

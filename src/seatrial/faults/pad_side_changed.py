@@ -1,0 +1,27 @@
+"""The padding of the picture lies on another side than in training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.contract import Contract
+from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.text import Text
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    for place in needed(contract, "preprocess", "pad"):
+        now = option(calls_of(contract, "preprocess")[place], "where")
+        for other in ("end", "center", "start"):
+            if other != now:
+                yield changed(contract, "preprocess", place, where=other)
+
+
+FAULT = contract_fault(
+    "pad-side-changed",
+    Text("the picture is padded on another side", "图像填充的位置不对"),
+    _instances,
+    cause="geometry",
+    number="F23",
+    needs=BASELINE,
+)

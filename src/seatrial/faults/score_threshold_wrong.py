@@ -1,0 +1,30 @@
+"""Yes begins at another probability than the one that was tuned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.contract import Contract
+from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.text import Text
+
+_OPTIONS = {"threshold": "at", "detection_rows": "score", "nms": "score", "db_boxes": "box_thresh"}
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    for place in needed(contract, "postprocess", *_OPTIONS):
+        call = calls_of(contract, "postprocess")[place]
+        name = _OPTIONS[call.name]
+        for other in (0.05, 0.9):
+            if abs(other - option(call, name)) > 0.15:
+                yield changed(contract, "postprocess", place, **{name: other})
+
+
+FAULT = contract_fault(
+    "score-threshold-wrong",
+    Text("the score threshold is another one", "分数阈值不对"),
+    _instances,
+    cause="threshold",
+    number="F25",
+    needs=BASELINE,
+)

@@ -1,0 +1,25 @@
+"""Softmax is applied to what is a probability already: all confidences fall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.contract import Contract, StepCall
+from seatrial.faults._pipeline import BASELINE, CONFIDENT, contract_fault, inserted, needed
+from seatrial.text import Text
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    place = needed(contract, "postprocess", *CONFIDENT)[0]
+    yield inserted(contract, "postprocess", place, StepCall("softmax"))
+
+
+FAULT = contract_fault(
+    "softmax-twice",
+    Text("softmax is applied to probabilities", "对概率又做了一次 softmax"),
+    _instances,
+    cause="softmax",
+    number="F25",
+    needs=BASELINE,
+    checks=("interface", "accuracy"),
+)

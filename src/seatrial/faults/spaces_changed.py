@@ -1,0 +1,25 @@
+"""White space is a token where training left it out, or is left out where it was one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.contract import Contract
+from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.text import Text
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    for place in needed(contract, "preprocess", "tokenize_chars"):
+        now = option(calls_of(contract, "preprocess")[place], "spaces")
+        yield changed(contract, "preprocess", place, spaces=not now)
+
+
+FAULT = contract_fault(
+    "spaces-changed",
+    Text("white space is handled otherwise than in training", "空白字符的处理与训练时不同"),
+    _instances,
+    cause="token-unit",
+    number="F24",
+    needs=BASELINE,
+)

@@ -1,0 +1,28 @@
+"""Full-width letters are folded or accents are taken apart, which training did not do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.contract import Contract
+from seatrial.faults._fault import NotApplicable
+from seatrial.faults._pipeline import BASELINE, TEXTS, calls_of, changed, contract_fault, needed, option
+from seatrial.text import Text
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    for place in needed(contract, "preprocess", *TEXTS):
+        if option(calls_of(contract, "preprocess")[place], "form") is not None:
+            raise NotApplicable("the text is normalized already")
+        for form in ("NFKC", "NFD"):
+            yield changed(contract, "preprocess", place, form=form)
+
+
+FAULT = contract_fault(
+    "unicode-form-added",
+    Text("characters are folded that training kept apart", "多做了一次 Unicode 规范化，与训练时不同"),
+    _instances,
+    cause="unicode-form",
+    number="F24",
+    needs=BASELINE,
+)

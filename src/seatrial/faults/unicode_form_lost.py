@@ -1,0 +1,31 @@
+"""Full-width letters and composed characters are no longer folded as in training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.contract import Contract
+from seatrial.faults._fault import NotApplicable
+from seatrial.faults._pipeline import BASELINE, TEXTS, calls_of, changed, contract_fault, needed, option
+from seatrial.text import Text
+
+
+def _instances(contract: Contract) -> Iterator[Contract]:
+    for place in needed(contract, "preprocess", *TEXTS):
+        now = option(calls_of(contract, "preprocess")[place], "form")
+        if now is None:
+            raise NotApplicable("the text is not normalized")
+        yield changed(contract, "preprocess", place, form=None)
+        for other in ("NFC", "NFD"):
+            if other != now:
+                yield changed(contract, "preprocess", place, form=other)
+
+
+FAULT = contract_fault(
+    "unicode-form-lost",
+    Text("full-width characters are no longer folded", "不再做全角转半角（Unicode 规范化丢失）"),
+    _instances,
+    cause="unicode-form",
+    number="F24",
+    needs=BASELINE,
+)
