@@ -12,7 +12,8 @@ from seatrial.checks._finding import (
     Text,
     Verdict,
 )
-from seatrial.checks._gate import GateRun, all_checks, judge, run_gate
+from seatrial.checks._gate import GateRun, all_checks, judge, run_check, run_gate
+from seatrial.checks._pictures import picture, tile
 from seatrial.checks._profile import Profile, load_profile, profile_names
 from seatrial.checks._render import FORMATS, render, stylesheet
 from seatrial.checks._render._escape import one_line, visible
@@ -56,12 +57,15 @@ __all__ = [
     "load_profile",
     "one_line",
     "open_trial",
+    "picture",
     "profile_names",
     "read_report",
     "render",
     "report_schema",
+    "run_check",
     "run_gate",
     "stylesheet",
+    "tile",
     "to_json",
     "visible",
     "write_all",

@@ -12,7 +12,7 @@ import numpy as np
 
 from seatrial.contract import Contract, Sample, TensorSpec
 from seatrial.contract.sample import Array
-from seatrial.diagnosis._reference_rows import rows_of
+from seatrial.diagnosis._reference_rows import Rows, rows_of
 from seatrial.diagnosis.reference import Reference
 from seatrial.errors import UsageError
 
@@ -23,7 +23,7 @@ _LABELS = ("label", "labels", "y")
 
 
 def from_arrays(
-    path: Path, samples: Sequence[Sample], contract: Contract, *, total: int | None = None
+    path: Path, samples: Sequence[Sample], contract: Contract, *, rows: Rows | None = None
 ) -> Reference:
     """Reads arrays by output name, input name, `answer` or `label`; rows in order, or by `key`.
 
@@ -46,7 +46,7 @@ def from_arrays(
     parts = [*given, *fed.values(), *([] if answers is None else [answers])]
     count = _count(parts, path.name)
     names = None if keys is None else [str(each) for each in _column(keys, count, "key", path.name)]
-    rows = rows_of(samples, count, keys=names, total=total, where=path.name)
+    found = rows_of(samples, count, keys=names, rows=rows, where=path.name)
     specs = list(contract.outputs)
     outputs = [_batched(each, spec, path.name) for each, spec in zip(given, specs, strict=bool(given))]
     feeds = {name: _batched(each, wanted[name], path.name) for name, each in fed.items()}
@@ -60,17 +60,17 @@ def from_arrays(
         ("preprocessed inputs", bool(feeds)),
         ("answers", answers is not None),
     ]
-    missing = sum(row is None for row in rows)
+    missing = sum(row is None for row in found)
     return Reference(
         source=f"{path.name}: {', '.join(name for name, there in told if there)} of the training side"
-        + (f" for {len(rows) - missing} of {len(rows)} samples" if missing else ""),
-        feeds=_by_row(rows, lambda row: {name: each[row : row + 1] for name, each in feeds.items()})
+        + (f" for {len(found) - missing} of {len(found)} samples" if missing else ""),
+        feeds=_by_row(found, lambda row: {name: each[row : row + 1] for name, each in feeds.items()})
         if feeds
         else None,
-        outputs=_by_row(rows, lambda row: tuple(each[row : row + 1] for each in outputs))
+        outputs=_by_row(found, lambda row: tuple(each[row : row + 1] for each in outputs))
         if outputs
         else None,
-        answers=None if answers is None else _by_row(rows, lambda row: _plain(answers[row])),
+        answers=None if answers is None else _by_row(found, lambda row: _plain(answers[row])),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from seatrial.contract import Contract, Sample
 from seatrial.contract.sample import Array
-from seatrial.diagnosis._reference_rows import rows_of
+from seatrial.diagnosis._reference_rows import Rows, rows_of
 from seatrial.diagnosis.reference import Reference
 from seatrial.errors import UsageError
 
@@ -22,7 +22,7 @@ _OUTPUTS = "outputs"
 
 
 def from_lines(
-    path: Path, samples: Sequence[Sample], contract: Contract, *, total: int | None = None
+    path: Path, samples: Sequence[Sample], contract: Contract, *, rows: Rows | None = None
 ) -> Reference:
     """Reads one JSON value a line: the answer itself, or an object with `answer`, `outputs` and `key`.
 
@@ -36,18 +36,18 @@ def from_lines(
             f"'{path.name}': {len(keyed)} of {len(entries)} lines have a key",
             hint="give all of them one, or none",
         )
-    rows = rows_of(samples, len(entries), keys=keyed or None, total=total, where=path.name)
-    answers = tuple(None if row is None else entries[row][1] for row in rows)
+    found = rows_of(samples, len(entries), keys=keyed or None, rows=rows, where=path.name)
+    answers = tuple(None if row is None else entries[row][1] for row in found)
     outputs = tuple(
         None if row is None else _tensors(entries[row][2], contract, f"{path.name} line {row + 1}")
-        for row in rows
+        for row in found
     )
     if all(each is None for each in (*answers, *outputs)):
         raise UsageError(f"'{path.name}' has no answer for any sample", hint='such as {"answer": "cat"}')
-    missing = sum(row is None for row in rows)
+    missing = sum(row is None for row in found)
     return Reference(
         source=f"{path.name}: answers of the training side"
-        + (f" for {len(rows) - missing} of {len(rows)} samples" if missing else ""),
+        + (f" for {len(found) - missing} of {len(found)} samples" if missing else ""),
         answers=answers if any(each is not None for each in answers) else None,
         outputs=outputs if any(each is not None for each in outputs) else None,
     )

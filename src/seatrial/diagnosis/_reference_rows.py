@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from seatrial.contract import Sample
 from seatrial.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Where chosen samples stand in the data they were chosen from.
+
+    Attributes:
+        places: For each sample its row in the data.
+        counts: Numbers of rows a file in the order of the data may have: the whole set, or its first part.
+    """
+
+    places: tuple[int, ...]
+    counts: tuple[int, ...]
 
 
 def rows_of(
@@ -15,7 +29,7 @@ def rows_of(
     count: int,
     *,
     keys: Sequence[str] | None,
-    total: int | None,
+    rows: Rows | None,
     where: str,
 ) -> list[int | None]:
     """For each sample its row, or None when the reference has none for it.
@@ -24,20 +38,21 @@ def rows_of(
         samples: In order.
         count: Rows there are.
         keys: A sample's key for each row, or None when rows go by order.
-        total: Samples in the whole set, of which `samples` are the first.
+        rows: Where the samples stand in the data; None: they are all of it, in order.
         where: The file, for errors.
 
     Raises:
         UsageError: The counts do not match, a key stands there twice, or no key is known.
     """
+    rows = rows or Rows(tuple(range(len(samples))), (len(samples),))
     if keys is None:
-        if count not in (len(samples), total or len(samples)):
-            expected = f"{len(samples)}" + (f" (or {total}, the whole set)" if total else "")
+        if count not in rows.counts or max(rows.places, default=0) >= count:
+            expected = " or ".join(str(each) for each in sorted(set(rows.counts), reverse=True))
             raise UsageError(
                 f"'{where}' has {count} rows, and there are {expected} samples",
                 hint="one row a sample in the order of the data, or an array 'key' with the samples' names",
             )
-        return list(range(len(samples)))
+        return list(rows.places)
     twice = [key for key, times in Counter(keys).items() if times > 1]
     if twice:
         raise UsageError(f"'{where}': the key {twice[0]!r} stands there {keys.count(twice[0])} times")
@@ -49,7 +64,7 @@ def rows_of(
             hint="keys are file names, line numbers or row indices, as the reports show them",
         )
     strange = sorted(set(keys) - {keys[row] for row in found if row is not None})
-    if strange and (total is None or total == len(samples)):
+    if strange and len(samples) == max(rows.counts):
         raise UsageError(
             f"'{where}': {len(strange)} of {count} keys are no sample's: {_few(strange)}",
             hint="leave them out, or give the data they belong to",

@@ -9,6 +9,7 @@ from pathlib import Path
 from seatrial.contract import Contract, Sample
 from seatrial.diagnosis._reference_arrays import from_arrays
 from seatrial.diagnosis._reference_lines import from_lines
+from seatrial.diagnosis._reference_rows import Rows as Rows
 from seatrial.diagnosis._reference_training import from_training
 from seatrial.diagnosis.case import Case
 from seatrial.diagnosis.deployed import LocalRunner
@@ -34,7 +35,7 @@ class ReferenceOptions:
     """How to read a reference.
 
     Attributes:
-        total: Samples in the whole set, when `samples` are only its first ones: a file may cover all of it.
+        rows: Where the samples stand in the data, when they are a choice from it; None: they are all of it.
         contract_of: The contract of an earlier release, or None when it has none of its own.
         contract: The training side's contract, where one is known: says how the training-side model is fed.
         weights: Of the training-side model: `.pdparams`, `.pt` or `.pth`.
@@ -44,7 +45,7 @@ class ReferenceOptions:
         timeout: Seconds for the training-side model.
     """
 
-    total: int | None = None
+    rows: Rows | None = None
     contract_of: Callable[[Artifact], Contract | None] = _none
     contract: Contract | None = None
     weights: Path | None = None
@@ -92,9 +93,9 @@ def read_reference(
     if not path.exists():
         raise NotFound(f"there is no reference '{spec}'", hint=_FORMS)
     if path.suffix == ".npz":
-        return from_arrays(path, samples, contract, total=options.total)
+        return from_arrays(path, samples, contract, rows=options.rows)
     if path.suffix == ".jsonl":
-        return from_lines(path, samples, contract, total=options.total)
+        return from_lines(path, samples, contract, rows=options.rows)
     if path.suffix == ".py":
         raise UsageError(
             f"'{spec}' names no class or function of the training side",

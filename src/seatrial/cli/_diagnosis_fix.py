@@ -1,0 +1,128 @@
+"""`--fix`: the corrected contract beside the old one, and the accuracy check before and after."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seatrial.checks import Candidate, CheckResult, Profile, all_checks, open_trial, run_check
+from seatrial.contract import Contract, HeldOut, fingerprinted
+from seatrial.contract.labels import as_lines
+from seatrial.contract.revision import free_name, revise
+from seatrial.contract.yaml_source import parse, read_text
+from seatrial.converters import convert
+from seatrial.diagnosis import Diagnosis, Setup
+from seatrial.errors import UsageError
+from seatrial.model import Artifact
+
+
+@dataclass(frozen=True)
+class Written:
+    """The corrected contract.
+
+    Attributes:
+        path: Where it lies.
+        contract: As it says.
+    """
+
+    path: Path
+    contract: Contract
+
+
+def outside_contract(found: Diagnosis, deployed: Setup) -> bool:
+    """Whether the fix, or a part of it, is nothing that a contract says: weights, runtime, version."""
+    setup = found.setup
+    changed = [
+        setup.artifact is not deployed.artifact,
+        setup.runtime != deployed.runtime,
+        setup.options != deployed.options,
+        setup.payload is not deployed.payload,
+        setup.outputs is not deployed.outputs,
+        dict(setup.where) != dict(deployed.where),
+        setup.batch != deployed.batch,
+    ]
+    return any(changed)
+
+
+def write_fixed(contract: Contract, old: Path) -> Written:
+    """Writes the corrected contract beside the old one; never over anything.
+
+    Args:
+        contract: As it should be.
+        old: The file it is to replace; where there is none, the name it would have.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    contract = fingerprinted(replace(contract, root=old.parent))
+    target = free_name(old)
+    for what, name in contract.files.items():
+        contract = _with_names(contract, what, name, target)
+    if old.is_file():
+        text = revise(read_text(old), contract, name=old.name)
+    else:
+        from seatrial.contract import dump_contract
+
+        text = dump_contract(contract)
+    _write_new(target, text.encode())
+    return Written(target, contract)
+
+
+def _with_names(contract: Contract, what: str, name: str, target: Path) -> Contract:
+    """A list kept in a file that changed goes into a new file beside the contract."""
+    data = as_lines(getattr(contract, what))
+    beside = contract.root / name
+    try:
+        if beside.read_bytes().removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n") == data:
+            return contract
+    except OSError:
+        pass  # then the new file is the only one
+    from seatrial.contract.labels import read_names
+
+    if beside.exists() and read_names(beside) == getattr(contract, what):
+        return contract
+    own = target.with_name(f"{target.stem}.{what}.txt")
+    _write_new(own, data)
+    return replace(contract, files={**contract.files, what: own.name})
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    """All of it or nothing, and never over a file that is there."""
+    aside = ""
+    try:
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(aside).chmod(0o644)
+        os.link(aside, path)
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be written: {error.strerror}") from error
+    finally:
+        if aside:
+            Path(aside).unlink(missing_ok=True)
+
+
+def line_of(file: Path | None) -> Callable[[Sequence[str | int]], str]:
+    """Says where something stands in a contract file: `contract.yaml line 14`."""
+    if file is None:
+        return lambda _: ""
+    source = parse(read_text(file), file.name, aliases=True)
+    return lambda path: source.place(path).partition(",")[0]
+
+
+def accuracy_of(
+    artifact: Artifact, contract: Contract, held_out: HeldOut, profile: Profile, *, seed: int
+) -> CheckResult:
+    """The accuracy check on one contract."""
+    check = next(each for each in all_checks() if each.name == "accuracy")
+    candidate = Candidate(artifact=artifact, contract=contract, held_out=held_out, profile=profile, seed=seed)
+    with (
+        tempfile.TemporaryDirectory(prefix="seatrial-") as scratch,
+        open_trial(candidate, Path(scratch), convert=convert) as trial,
+    ):
+        return run_check(check, trial)

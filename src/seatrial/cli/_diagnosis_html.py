@@ -1,0 +1,73 @@
+"""A diagnosis as one page: self-contained, without a script, in the report's clothes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+
+import jinja2
+
+from seatrial.checks import stylesheet, visible
+from seatrial.cli._diagnosis_document import Document, Tried
+from seatrial.cli._diagnosis_text import change_name, p_text, stage_name, title_of, word
+from seatrial.text import Text
+
+# The report's page has small pictures in many columns; before and after stand side by side here.
+_OWN_CSS = """
+.pairs { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px; max-width: 720px; }
+.pairs figure { margin: 0; }
+.pairs img { display: block; width: 100%; border-radius: 6px; border: 1px solid var(--line); }
+.pairs img { image-rendering: pixelated; background: #fff; }
+.pairs figcaption { font-size: 13px; margin-top: 5px; line-height: 1.4; }
+.panel { background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
+.panel { padding: 6px 24px 20px; }
+.advice.single { grid-template-columns: 1fr; }
+.differs { color: var(--FAIL); font-weight: 600; } .same { color: var(--PASS); font-weight: 600; }
+"""
+_MARKS = {"agree": "PASS", "cause": "FAIL"}
+
+
+def to_html(document: Document, *, language: str) -> str:
+    """The page in one language."""
+    css = stylesheet() + _OWN_CSS
+    return _template().render(
+        d=document,
+        language=language,
+        say=lambda text: visible(text.in_language(language) if isinstance(text, Text) else str(text)),
+        w=lambda name: word(name, language),
+        stage=lambda name: stage_name(name, language),
+        rows=_rows(document.attempts, language),
+        also=_rows(document.proof.also, language) if document.proof else [],
+        mark=_MARKS.get(document.verdict, "INCONCLUSIVE"),
+        css=css,
+        style_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
+    )
+
+
+def _rows(attempts: Sequence[Tried], language: str) -> list[tuple[str, ...]]:
+    return [
+        (
+            visible(title_of(each, language)),
+            visible(change_name(each)),
+            visible(" ".join(change.said.in_language(language) for change in each.changes)),
+            f"{each.before:.1%}",
+            f"{each.after:.1%}",
+            f"{each.closer_before:.3f}",
+            f"{each.closer:.3f}",
+            p_text(each.p_value, language),
+        )
+        for each in attempts
+    ]
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(
+        (resources.files("seatrial.cli") / "_diagnosis.html.j2").read_text("utf-8")
+    )
