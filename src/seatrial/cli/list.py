@@ -14,7 +14,9 @@ ROOMS = {
     "converters": ("seatrial.converters", "CONVERTER"),
     "steps": ("seatrial.contract.steps", "STEP"),
     "formats": ("seatrial.model.formats", "FORMAT"),
+    "hypotheses": ("seatrial.diagnosis.hypotheses", "HYPOTHESIS"),
     "readers": ("seatrial.contract.readers", "READER"),
+    "faults": ("seatrial.faults", "FAULT"),
 }
 
 
@@ -50,4 +52,9 @@ def _line(room: str, extension: Any) -> str:
         return f"{sources} -> {extension.target}: {extension.summary}"
     if room == "steps":
         return f"{extension.summary} [{extension.stage}]"
+    if room == "faults":
+        number = f"{extension.number} " if extension.number else ""
+        return f"{number}{extension.title.en} [{extension.kind}; {', '.join(sorted(extension.checks))}]"
+    if room == "hypotheses":
+        return f"{extension.question.en} [{extension.stage}]"
     return str(extension.summary)

@@ -32,9 +32,11 @@ COMMANDS = {
     "inspect": ("inspect", "Say what a model is, without running it."),
     "contract": ("contract", "Write or show the contract of a model."),
     "convert": ("convert", "Convert a model, and believe the result only when compared."),
+    "diagnose": ("diagnose", "Find out why a deployed model differs from its training side."),
     "infer": ("infer", "Run samples through the contract's pipeline and the model."),
+    "selftest": ("selftest", "Break a good model in every known way; the gate must catch each."),
     "baseline": ("baseline", "List, show and accept baselines."),
-    "list": ("list", "List checks, runtimes, converters, steps, formats, readers or profiles."),
+    "list": ("list", "List checks, runtimes, converters, steps, formats, readers, faults or profiles."),
 }
 
 
