@@ -133,6 +133,18 @@ def image_end(contract: Contract) -> int:
     return len(calls) - (bool(calls) and calls[-1].name == "feed")
 
 
+def image_pads(contract: Contract) -> list[int]:
+    """Where the picture is padded.
+
+    Raises:
+        NotApplicable: Nowhere, or texts are.
+    """
+    found = needed(contract, "preprocess", "pad")
+    if places(contract, "preprocess", "lookup", *TEXTS):
+        raise NotApplicable("texts are filled up, not pictures")
+    return found
+
+
 def class_labels(contract: Contract) -> tuple[str, ...]:
     """Names of classes, two at least.
 

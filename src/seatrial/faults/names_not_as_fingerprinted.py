@@ -14,10 +14,10 @@ from seatrial.text import Text
 
 
 def _instances(contract: Contract) -> Iterator[Contract]:
-    if len(contract.vocabulary) > 1:
-        yield _edited(contract, "vocabulary", contract.vocabulary, leading_specials(contract))
-    elif len(contract.labels) > 1:
+    if len(contract.labels) > 1:
         yield _edited(contract, "labels", contract.labels, 0)
+    elif len(contract.vocabulary) > 1:
+        yield _edited(contract, "vocabulary", contract.vocabulary, leading_specials(contract))
     else:
         raise NotApplicable("the contract has no list of names")
 

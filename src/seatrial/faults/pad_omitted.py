@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, contract_fault, exchanged, needed
+from seatrial.faults._pipeline import BASELINE, contract_fault, exchanged, image_pads
 from seatrial.text import Text
 
 
 def _instances(contract: Contract) -> Iterator[Contract]:
-    for place in needed(contract, "preprocess", "pad"):
+    for place in image_pads(contract):
         yield exchanged(contract, "preprocess", place)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, image_pads, option
 from seatrial.text import Text
 
 
 def _instances(contract: Contract) -> Iterator[Contract]:
-    for place in needed(contract, "preprocess", "pad"):
+    for place in image_pads(contract):
         now = option(calls_of(contract, "preprocess")[place], "where")
         for other in ("end", "center", "start"):
             if other != now:

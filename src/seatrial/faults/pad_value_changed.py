@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, image_pads, option
 from seatrial.text import Text
 
 _BYTES = (0.0, 114.0, 255.0)
@@ -13,7 +13,7 @@ _BYTES = (0.0, 114.0, 255.0)
 
 def _instances(contract: Contract) -> Iterator[Contract]:
     calls = calls_of(contract, "preprocess")
-    for place in needed(contract, "preprocess", "pad"):
+    for place in image_pads(contract):
         now = option(calls[place], "fill")
         for other in _fills(calls[:place]):
             if abs(other - now) > 1e-3:

@@ -6,18 +6,25 @@ from collections.abc import Iterator
 
 from seatrial.contract import Contract
 from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option, places
 from seatrial.text import Text
 
-_OTHER = {"end": "start", "start": "end"}
+_OTHER = {"end": "start", "start": "end", "center": "start"}
 
 
 def _instances(contract: Contract) -> Iterator[Contract]:
+    filled = False
     for place in needed(contract, "preprocess", "lookup", "tokenize_bert"):
         call = calls_of(contract, "preprocess")[place]
-        if not option(call, "pad"):
-            raise NotApplicable("texts are not filled up")
-        yield changed(contract, "preprocess", place, side=_OTHER[option(call, "side")])
+        if option(call, "pad"):
+            filled = True
+            yield changed(contract, "preprocess", place, side=_OTHER[option(call, "side")])
+    for place in places(contract, "preprocess", "pad"):
+        filled = True
+        now = option(calls_of(contract, "preprocess")[place], "where")
+        yield changed(contract, "preprocess", place, where=_OTHER[now])
+    if not filled:
+        raise NotApplicable("texts are not filled up")
 
 
 FAULT = contract_fault(

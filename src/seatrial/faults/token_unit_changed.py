@@ -33,9 +33,7 @@ def _instances(contract: Contract) -> Iterator[Contract]:
 
 FAULT = contract_fault(
     "token-unit-changed",
-    Text(
-        "text is cut into words for characters, or the other way round", "分词单位不对：按词与按字混淆"
-    ),
+    Text("text is cut into words for characters, or the other way round", "分词单位不对：按词与按字混淆"),
     _instances,
     cause="token-unit",
     number="F24",
