@@ -1,0 +1,184 @@
+"""An OCR dictionary that is off by a line: told from the characters that stand where others should."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+
+from seatrial.diagnosis.case import Case, Observation
+from seatrial.diagnosis.hypotheses._outputs import calls, field, option, right_answers, scores_of
+from seatrial.diagnosis.setup import Intervention, Setup
+from seatrial.text import Text
+
+GAIN = 0.05
+FEWEST = 3  # characters that must tell the same
+PURE = 0.8  # share of one character's replacements that must be the same one
+Pair = tuple[int, str]  # place of the deployed character in the dictionary, the right character
+
+
+def propose(case: Case, setup: Setup, seen: Observation) -> Iterator[Intervention]:
+    """The dictionary with a line more or less at the place where its characters begin to be wrong."""
+    right = case.reference.contract
+    if right is not None and right.labels and right.labels != setup.contract.labels:
+        yield _dictionary(
+            setup, right.labels, "reference-dictionary", _differs(setup.contract.labels, right.labels), 25.0
+        )
+    yield from _counted(setup, seen)
+    labels = setup.contract.labels
+    pairs = _pairs(case, setup, seen)
+    if len(pairs) < FEWEST:
+        return
+    before = _share(labels, pairs)
+    for name, listed, said in _lists(labels, pairs):
+        after = _share(listed, pairs)
+        if after > before + GAIN:
+            yield _dictionary(setup, listed, name, said, 20.0 if after >= 0.8 else 3.0)
+
+
+def _counted(setup: Setup, seen: Observation) -> Iterator[Intervention]:
+    """As many characters as the model has classes."""
+    scores = scores_of(seen)
+    for place, call in calls(setup, "ctc_decode"):
+        labels, space = setup.contract.labels, bool(option(call, "space"))
+        more = scores[0].shape[-1] - (len(labels) + 1 + space) if scores else 0
+        if more == (-1 if space else 1):
+            yield _space(setup, place, space=space)
+        if more == 1:
+            lost = Text("The dictionary lost its first line.", "字典缺少第一行。")
+            yield _dictionary(setup, ("#", *labels), "line-before", lost, 8.0)
+            last = Text("The dictionary lost its last line.", "字典缺少最后一行。")
+            yield _dictionary(setup, (*labels, " "), "line-after", last, 8.0)
+        if more == -1:
+            first = Text(
+                f"The dictionary has a line too many: {labels[0]!r}.", f"字典多了一行：“{labels[0]}”。"
+            )
+            yield _dictionary(setup, labels[1:], "without-first", first, 8.0)
+            last = Text(
+                f"The dictionary has a line too many: {labels[-1]!r}.", f"字典多了一行：“{labels[-1]}”。"
+            )
+            yield _dictionary(setup, labels[:-1], "without-last", last, 8.0)
+
+
+def _space(setup: Setup, place: int, *, space: bool) -> Intervention:
+    said = (
+        Text("A space is added to a dictionary that has none in the model.", "字典被多加了一个空格字符。")
+        if space
+        else Text("The space behind the dictionary is missing.", "字典末尾缺少空格字符。")
+    )
+    word = "false" if space else "true"
+    return Intervention(
+        hypothesis="label-map",
+        name=f"space-{word}",
+        setup=setup.with_options("postprocess", place, space=not space),
+        said=said,
+        fix=Text(f"set space: {word} in ctc_decode", f"把 ctc_decode 的 space 改为 {word}"),
+        prior=20.0,
+        place=("postprocess", place),
+    )
+
+
+def _pairs(case: Case, setup: Setup, seen: Observation) -> list[Pair]:
+    """Characters of the deployed text beside those that should stand there."""
+    at = {character: place for place, character in reversed(list(enumerate(setup.contract.labels)))}
+    found: list[Pair] = []
+    for _, got, right in right_answers(case, seen):
+        mine, wanted = str(field(got, "text") or ""), str(field(right, "text") or "")
+        for one, other in _aligned(mine, wanted):
+            if one in at:
+                found.append((at[one], other))
+    return found
+
+
+def _aligned(mine: str, wanted: str) -> Iterator[tuple[str, str]]:
+    """Equal lengths stand side by side: a wrong dictionary changes characters and drops none."""
+    if len(mine) == len(wanted):
+        yield from zip(mine, wanted, strict=True)
+        return
+    for kind, i, j, k, m in SequenceMatcher(None, mine, wanted, autojunk=False).get_opcodes():
+        if kind == "equal" or (kind == "replace" and j - i == m - k):
+            yield from zip(mine[i:j], wanted[k:m], strict=True)
+
+
+def _lists(labels: tuple[str, ...], pairs: Sequence[Pair]) -> Iterator[tuple[str, tuple[str, ...], Text]]:
+    at = {character: place for place, character in reversed(list(enumerate(labels)))}
+    offsets = Counter(at[right] - place for place, right in pairs if right in at)
+    for by in (1, -1):
+        if offsets[by] >= FEWEST:
+            start = _start(pairs, at, by)
+            yield f"line-{by:+d}-at-{start}", _moved(labels, pairs, by, start), _off(by, start)
+    solved = _solved(labels, pairs)
+    if solved != labels:
+        yield "permuted", solved, _differs(labels, solved)
+
+
+def _start(pairs: Sequence[Pair], at: dict[str, int], by: int) -> int:
+    """First place in the dictionary from which on its characters are off; everything before it is right."""
+    places = sorted({place for place, _ in pairs})
+    told = [(place, at[right] - place) for place, right in pairs if right in at]
+    best, start = -1, 0
+    for candidate in [0, *places]:
+        hits = sum(offset == (by if place >= candidate else 0) for place, offset in told)
+        if hits > best:
+            best, start = hits, candidate
+    return start
+
+
+def _moved(labels: tuple[str, ...], pairs: Sequence[Pair], by: int, start: int) -> tuple[str, ...]:
+    """The list with the line at `start` taken away (+1) or one put in there (-1), as long as before."""
+    if by == 1:
+        return (*labels[:start], *labels[start + 1 :], labels[start])
+    new = Counter(right for place, right in pairs if place == start and right not in labels)
+    lost = new.most_common(1)[0][0] if new else labels[-1]
+    return (*labels[:start], lost, *labels[start:-1])
+
+
+def _solved(labels: tuple[str, ...], pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """Each character exchanged for the one that the reference nearly always has in its place."""
+    votes: dict[int, Counter[str]] = defaultdict(Counter)
+    for place, right in pairs:
+        votes[place][right] += 1
+    solved = list(labels)
+    for place, counted in votes.items():
+        right, count = counted.most_common(1)[0]
+        if count >= PURE * counted.total():
+            solved[place] = right
+    return tuple(solved)
+
+
+def _share(labels: Sequence[str], pairs: Sequence[Pair]) -> float:
+    return sum(labels[place] == right for place, right in pairs) / len(pairs)
+
+
+def _dictionary(setup: Setup, labels: Sequence[str], name: str, said: Text, prior: float) -> Intervention:
+    return Intervention(
+        hypothesis="label-map",
+        name=name,
+        setup=setup.with_contract(labels=tuple(labels)),
+        said=said,
+        fix=Text("take the dictionary that the model was trained with", "换成训练该模型所用的字典"),
+        prior=prior,
+        place=("labels",),
+    )
+
+
+def _off(by: int, start: int) -> Text:
+    what, what_zh = ("one line too many", "多了一行") if by == 1 else ("one line too few", "少了一行")
+    return Text(
+        f"The dictionary is off by one from line {start + 1} on: it has {what} there.",
+        f"字典从第 {start + 1} 行起错位一行：那里{what_zh}。",
+    )
+
+
+def _differs(now: Sequence[str], right: Sequence[str]) -> Text:
+    first = next(
+        (i for i, (a, b) in enumerate(zip(now, right, strict=False)) if a != b), min(len(now), len(right))
+    )
+    wrong = sum(a != b for a, b in zip(now, right, strict=False))
+    if wrong <= 1:
+        return Text(f"The dictionary differs from line {first + 1} on.", f"字典从第 {first + 1} 行起不同。")
+    return Text(
+        f"{wrong} lines of the dictionary are wrong, the first is line {first + 1}: {now[first]!r} instead "
+        f"of {right[first]!r}.",
+        f"字典有 {wrong} 行不对，第一处在第 {first + 1} 行：现为“{now[first]}”，应为“{right[first]}”。",
+    )
