@@ -244,6 +244,12 @@ def test_a_lock_fails_and_a_busy_machine_does_not(efficiency, machine, verdict):
     assert judge_scaling(Scaling(2, efficiency, machine, 3), Limit(0.65, "test")).verdict is verdict
 
 
+def test_sessions_that_hold_each_other_up_fail_on_any_machine():
+    limit = Limit(0.65, "test")
+    assert judge_scaling(Scaling(2, 0.9, 0.5, 1), limit, held=1).verdict is Verdict.PASS
+    assert judge_scaling(Scaling(2, 0.9, 0.5, 1), limit, held=2).verdict is Verdict.FAIL
+
+
 @pytest.mark.parametrize(("count", "verdict"), [(0, Verdict.PASS), (2, Verdict.WARN), (5, Verdict.FAIL)])
 def test_stalls(tmp_path, count, verdict):
     artifact = make_artifact(tmp_path, {})

@@ -59,7 +59,7 @@ def _one(trial: Trial, ground: Ground, variant: Variant, before: Sequence[Judged
         return Judged(_broke(variant, error), None)
     # int8 lies in the file: only production has to prove that it computes in it.
     proven = "float32" if asked == "int8" and variant.id != ground.runtime else asked
-    missing = not_exercised(outcome, asked=proven, float32=_in_float32(before, variant.runtime))
+    missing = not_exercised(outcome, asked=proven, float32=_in_float32(trial, ground, variant, before))
     if missing is not None:
         return Judged(_absent(variant, missing, examined=outcome.samples), outcome)
     least = trial.limit("consistency.answers", 0.99, reason="boxes and masks move by a pixel at a threshold")
@@ -77,15 +77,22 @@ def _one(trial: Trial, ground: Ground, variant: Variant, before: Sequence[Judged
     return Judged(finding, outcome)
 
 
-def _in_float32(before: Sequence[Judged], runtime: str) -> Outcome | None:
-    """What the same runtime gave in float32, to tell whether another precision really ran."""
+def _in_float32(trial: Trial, ground: Ground, variant: Variant, before: Sequence[Judged]) -> Outcome | None:
+    """What the same runtime gives in float32, to tell whether another precision really ran."""
     for each in before:
         done = each.outcome
-        if done is None or done.exercise is None or done.variant.runtime != runtime:
+        if done is None or done.exercise is None or done.variant.runtime != variant.runtime:
             continue
         if done.exercise.precision == "float32":
             return done
-    return None
+    if variant.options.precision == "float32":
+        return None
+    plain = replace(variant, options=replace(variant.options, precision="float32"))
+    try:
+        done = run_variant(trial, plain, ground.reference, ground.samples, ground.tolerance)
+    except SeatrialError:
+        return None
+    return done if done.exercise is not None and done.exercise.precision == "float32" else None
 
 
 def _finding(ground: Ground, outcome: Outcome, said: Judgement, asked: str) -> Finding:

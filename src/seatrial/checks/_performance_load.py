@@ -11,6 +11,7 @@ import numpy as np
 from seatrial.checks._finding import Chart, Finding, Limit, Series, Table, Text, Verdict
 from seatrial.checks._latency_statistics import Quantile, quantile
 from seatrial.checks._load import Lanes, LoadResult, Work, closed_loop, knee, open_loop, poisson_arrivals
+from seatrial.checks._lock_probe import STOPS, held_up
 from seatrial.checks._performance_findings import (
     QUANTILE_COLUMNS,
     cdf,
@@ -42,29 +43,42 @@ def scaling_finding(trial: Trial, lanes: Lanes, feed: Any) -> Finding:
             examined=0,
         )
     trial.progress("two sessions side by side")
-    enough = limit.number
-    return judge_scaling(
-        measure_scaling(lanes, feed, seconds=SCALING_SECONDS[trial.full], enough=enough), limit
-    )
+    held = held_up(lanes, feed)
+    found = measure_scaling(lanes, feed, seconds=SCALING_SECONDS[trial.full], enough=limit.number)
+    return judge_scaling(found, limit, held=held)
 
 
-def judge_scaling(found: Scaling, limit: Limit) -> Finding:
-    """FAIL when sessions wait for each other on a machine that itself scales; WARN when it does not."""
-    enough = found.relative >= limit.number
-    verdict = Verdict.PASS if enough else Verdict.FAIL if found.machine >= 0.8 else Verdict.WARN
+def judge_scaling(found: Scaling, limit: Limit, *, held: int = 0) -> Finding:
+    """FAIL when sessions wait for each other, or do not scale on a machine that does; else WARN.
+
+    Args:
+        found: Throughput.
+        limit: Smallest relative efficiency.
+        held: How often a session could not answer while the other stood still.
+    """
+    locked = held > STOPS // 2
+    enough = found.relative >= limit.number and not locked
+    sure = locked or found.machine >= 0.8
+    verdict = Verdict.PASS if enough else Verdict.FAIL if sure else Verdict.WARN
     finding = Finding(
         "performance.scaling",
         verdict,
         Text(
             f"{found.sessions} sessions give {found.efficiency * found.sessions:.2f} times the work of one "
-            f"(plain arithmetic: {found.machine * found.sessions:.2f} times).",
+            f"(plain arithmetic: {found.machine * found.sessions:.2f} times); with one of them stopped, the "
+            f"other was held up {held} of {STOPS} times.",
             f"{found.sessions} 个会话的吞吐量是单个的 {found.efficiency * found.sessions:.2f} 倍"
-            f"（纯计算为 {found.machine * found.sessions:.2f} 倍）。",
+            f"（纯计算为 {found.machine * found.sessions:.2f} 倍）；"
+            f"暂停其中一个会话时，另一个被阻塞 {held}/{STOPS} 次。",
         ),
         examined=found.attempts,
         measured=round(found.relative, 3),
         limit=limit,
-        data={"efficiency": round(found.efficiency, 3), "machine": round(found.machine, 3)},
+        data={
+            "efficiency": round(found.efficiency, 3),
+            "machine": round(found.machine, 3),
+            "held": held,
+        },
     )
     if verdict is Verdict.PASS:
         return finding
