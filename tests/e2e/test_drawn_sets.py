@@ -26,6 +26,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(each.relative_to(folder)): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
 
 
+def opened(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        picture.load()
+        return picture
+
+
 @pytest.mark.parametrize(
     ("script", "options"), [("held_out.py", ("--mixed", "--count", "14")), ("pages.py", ("--count", "8"))]
 )
@@ -34,7 +40,7 @@ def test_the_same_call_makes_the_same_mixed_pictures(
 ) -> None:
     one, two = (draw(script, tmp_path / name, chinese_font, *options) for name in ("one", "two"))
     assert contents(one) == contents(two)
-    pictures = [Image.open(each) for each in sorted((one / "images").iterdir())]
+    pictures = [opened(each) for each in sorted((one / "images").iterdir())]
     assert {"RGB", "RGBA"} == {each.mode for each in pictures}
     assert {None, 6} == {each.getexif().get(0x0112) for each in pictures}
     assert any(red != blue for each in pictures for red, _, blue in [each.convert("RGB").getpixel((1, 1))])
