@@ -16,6 +16,7 @@ from seatrial.checks._gate import GateRun, all_checks, judge, run_check, run_gat
 from seatrial.checks._pictures import picture, tile
 from seatrial.checks._profile import Profile, load_profile, profile_names
 from seatrial.checks._render import FORMATS, render, stylesheet
+from seatrial.checks._render._columns import padded, width
 from seatrial.checks._render._escape import one_line, visible
 from seatrial.checks._report import CheckResult, Report
 from seatrial.checks._report_files import read_report, write_all, write_report
@@ -23,7 +24,7 @@ from seatrial.checks._report_json import dump, from_json, load, to_json
 from seatrial.checks._report_schema import document_schema, report_schema
 from seatrial.checks._reuse import Answers
 from seatrial.checks._statistics import Interval, clopper_pearson
-from seatrial.checks._trial import Baseline, Check, SessionPool, Trial
+from seatrial.checks._trial import Baseline, Check, SessionPool, Trial, accepted_model
 
 __all__ = [
     "FORMATS",
@@ -47,6 +48,7 @@ __all__ = [
     "Text",
     "Trial",
     "Verdict",
+    "accepted_model",
     "all_checks",
     "clopper_pearson",
     "document_schema",
@@ -57,6 +59,7 @@ __all__ = [
     "load_profile",
     "one_line",
     "open_trial",
+    "padded",
     "picture",
     "profile_names",
     "read_report",
@@ -68,6 +71,7 @@ __all__ = [
     "tile",
     "to_json",
     "visible",
+    "width",
     "write_all",
     "write_report",
 ]

@@ -14,7 +14,8 @@ from seatrial.text import Text
 SCHEMA = "seatrial/diagnosis/1"
 
 # Says where a path of keys and indices stands: `contract.yaml line 14`; empty where nobody knows.
-Place = Callable[[Sequence[str | int]], str]
+Place = Callable[[Sequence[str | int]], Text]
+_NOWHERE = Text("", "")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Change:
     name: str
     said: Text
     fix: Text
-    where: str
+    where: Text
 
 
 @dataclass(frozen=True)
@@ -237,7 +238,7 @@ def _tried(each: Attempt, deployed: Setup, place: Place, titles: dict[str, Text]
     )
 
 
-def _where(change: Intervention, before: Setup, deployed: Setup, place: Place) -> str:
+def _where(change: Intervention, before: Setup, deployed: Setup, place: Place) -> Text:
     """File and line. The second of two changes counts steps as the first one left them."""
     path = change.place
     if len(path) >= 2 and path[0] in ("preprocess", "postprocess") and isinstance(path[1], int):
@@ -249,16 +250,16 @@ def _where(change: Intervention, before: Setup, deployed: Setup, place: Place) -
         if path[1] >= len(now) or now[path[1]] not in written:
             return place(path[:1])
         path = (path[0], written.index(now[path[1]]), *path[2:]) if now != written else path
-    return place(path) if path else ""
+    return place(path) if path else _NOWHERE
 
 
 def _located(sentence: Text, changes: Sequence[Change]) -> Text:
     """The sentence with file and line before each fix."""
     en, zh = sentence.en, sentence.zh
     for each in changes:
-        if each.where and each.fix.en:
-            en = en.replace(each.fix.en, f"{each.where}: {each.fix.en}", 1)
-            zh = zh.replace(each.fix.zh, f"{each.where.replace(' line ', ' 第 ')} 行：{each.fix.zh}", 1)
+        if each.where.en and each.fix.en:
+            en = en.replace(each.fix.en, f"{each.where.en}: {each.fix.en}", 1)
+            zh = zh.replace(each.fix.zh, f"{each.where.zh}：{each.fix.zh}", 1)
     return Text(en, zh)
 
 

@@ -17,6 +17,7 @@ from seatrial.converters import convert
 from seatrial.diagnosis import Diagnosis, Setup
 from seatrial.errors import UsageError
 from seatrial.model import Artifact
+from seatrial.text import Text
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,17 @@ def _write_new(path: Path, data: bytes) -> None:
             Path(aside).unlink(missing_ok=True)
 
 
-def line_of(file: Path | None) -> Callable[[Sequence[str | int]], str]:
+def line_of(file: Path | None) -> Callable[[Sequence[str | int]], Text]:
     """Says where something stands in a contract file: `contract.yaml line 14`."""
     if file is None:
-        return lambda _: ""
+        return lambda _: Text("", "")
     source = parse(read_text(file), file.name, aliases=True)
-    return lambda path: source.place(path).partition(",")[0]
+
+    def place(path: Sequence[str | int]) -> Text:
+        said = source.place(path).partition(",")[0]
+        return Text(said, said.replace(" line ", " 第 ") + " 行")
+
+    return place
 
 
 def accuracy_of(

@@ -10,7 +10,7 @@ from seatrial.diagnosis import Case, Diagnosis, Observation
 from seatrial.text import Text
 
 _SHOWN = 3
-_SIZE = {"height": 160, "width": 240}
+_WIDTH, _HEIGHT = 320, 200
 
 
 def before_and_after(case: Case, found: Diagnosis) -> tuple[Picture, ...]:
@@ -43,9 +43,10 @@ def _drawn(values: Array, low: float, high: float, words: Text, key: str) -> Pic
     """One input; the scale is that of the corrected one, so that wrong scaling is seen as wrong."""
     scaled = np.clip((values - low) / ((high - low) or 1.0), 0, 1) * 255
     pixels = np.repeat(scaled, 3, axis=2) if scaled.shape[2] == 1 else scaled
+    height = int(np.clip(_WIDTH * values.shape[0] / values.shape[1], 40, _HEIGHT))
     numbers = f"{values.min():.3g} … {values.max():.3g}, {values.shape[1]}x{values.shape[0]}"
     return picture(
-        tile(pixels.astype("uint8"), **_SIZE),
+        tile(pixels.astype("uint8"), height=height, width=_WIDTH),
         Text(f"{key}: {words.en} ({numbers})", f"{key}：{words.zh}（{numbers}）"),
         Text(f"The model's input for {key}, {words.en}", f"样本 {key} 的模型输入，{words.zh}"),
     )

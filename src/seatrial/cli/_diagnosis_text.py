@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Iterator, Sequence
 from unicodedata import east_asian_width
 
@@ -13,6 +13,8 @@ from seatrial.cli._diagnosis_document import Document, Tried
 from seatrial.text import Text
 
 ROWS = 8
+# What a line is not broken within: a word, or a Chinese character with the stops that follow it.
+_UNITS = re.compile(r"(?:[!-~]+|[^\s])[，。；：、）”]*\s*|\s+")
 _WORDS = {
     "agree": Text("They agree", "两边一致"),
     "cause": Text("Cause found", "找到原因"),
@@ -22,6 +24,7 @@ _WORDS = {
     "agreement": Text("agreement", "一致率"),
     "closeness": Text("closeness", "接近程度"),
     "p": Text("p", "p 值"),
+    "colon": Text(": ", "："),
     "fix": Text("fix: ", "修改："),
     "also": Text("does as well on these samples: ", "在这些样本上同样有效："),
     "stages": Text("stages compared", "逐段比较"),
@@ -110,15 +113,19 @@ def _lines(document: Document, language: str, width: int, *, color: bool) -> Ite
     if document.parting is not None:
         head = word("first", language) + stage_name(document.parting.stage, language)
         at = f" {document.parting.operator}" if document.parting.operator else ""
-        yield from wrapped(f"{strong(head)}{at}: {document.parting.detail.in_language(language)}", width)
+        yield from wrapped(
+            f"{strong(head)}{at}{word('colon', language)}{document.parting.detail.in_language(language)}",
+            width,
+        )
         yield ""
     if document.attempts:
         yield from _table(document.attempts[:ROWS], language, width)
         yield ""
     if document.proof is not None:
         for each in document.proof.tried.changes:
-            where = f"{each.where}: " if each.where else ""
-            yield from wrapped(strong(word("fix", language)) + where + each.fix.in_language(language), width)
+            where = each.where.in_language(language)
+            told = where + word("colon", language) * bool(where) + each.fix.in_language(language)
+            yield from wrapped(strong(word("fix", language)) + told, width)
         if document.proof.also:
             yield from wrapped(
                 word("also", language) + ", ".join(change_name(each) for each in document.proof.also), width
@@ -167,15 +174,11 @@ def fitted(text: str, size: int) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Lines no longer than the terminal; Chinese breaks anywhere."""
-    if columns(text) <= width:
-        return [text]
-    if columns(text) < 1.3 * len(text):
-        return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    """Lines no longer than the terminal: between words, and between Chinese characters."""
     lines, line = [], ""
-    for each in text:
-        if columns(line + each) > width:
-            lines.append(line)
+    for each in _UNITS.findall(text):
+        if line and columns((line + each).rstrip()) > width:
+            lines.append(line.rstrip())
             line = ""
         line += each
-    return [*lines, line]
+    return [*lines, line.rstrip()]

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from seatrial.model import Artifact
 
 
+_DIAGNOSIS_SECONDS = 60.0
+
+
 @dataclass(frozen=True)
 class Request:
     """What the user asked for, option by option."""
@@ -39,6 +42,7 @@ class Request:
     seed: int
     limit: int | None
     cache: Path | None
+    diagnose: bool = False
 
 
 @click.command("check")
@@ -63,6 +67,7 @@ class Request:
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Use only the first N samples.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Reuse answers whose inputs have not changed.")
+@click.option("--diagnose", is_flag=True, help="Find out why, when accuracy or consistency fails.")
 @click.option("--seed", default=7, show_default=True, help="Every random choice starts here.")
 @click.option(
     "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the report."
@@ -131,6 +136,10 @@ def trial_of(
                 ended_check=progress.ended,
             ),
         )
+        if request.diagnose:
+            from seatrial.cli._diagnosis_check import with_diagnosis
+
+            report = with_diagnosis(report, trial, source=source, budget=_DIAGNOSIS_SECONDS, say=progress.say)
         made = Path(scratch) / "out"
         if keep is not None and made.is_dir():
             write_all(keep, {each.name: each.read_text("utf-8") for each in made.iterdir()})

@@ -178,6 +178,9 @@ def searched(
         scratch=scratch,
         seed=seed,
     )
+    case.observe(
+        opened.setup, [0]
+    )  # engines take seconds to start; the search measures one call by the first
     found = diagnose(case, Search(budget=budget, progress=say))
     about = Circumstances(
         deployed=opened.told,

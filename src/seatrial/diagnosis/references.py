@@ -42,6 +42,7 @@ class ReferenceOptions:
         python: An interpreter that has the training framework; empty for this one.
         runtime: What runs an earlier release.
         options: How.
+        batch: Most samples of an earlier release in one call.
         timeout: Seconds for the training-side model.
     """
 
@@ -52,6 +53,7 @@ class ReferenceOptions:
     python: str = ""
     runtime: str = "auto"
     options: SessionOptions = field(default_factory=SessionOptions)
+    batch: int = 32
     timeout: float = 300.0
 
 
@@ -141,7 +143,7 @@ def from_release(
     """
     own = options.contract or options.contract_of(artifact)
     used = own or contract
-    setup = Setup(contract=used, artifact=artifact, runtime=options.runtime, options=options.options)
+    setup = Setup(used, artifact, options.runtime, options.options, batch=options.batch)
     with LocalRunner() as runner:
         runner.session(setup)  # a model that does not load is no sample's fault
         case = Case(setup=setup, samples=tuple(samples), reference=Reference(source=""), runner=runner)
