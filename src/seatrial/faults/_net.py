@@ -23,8 +23,8 @@ ADDITION = frozenset({"add", "elementwise_add", "Add"})
 # What changes the shape of a tensor, or nothing at all.
 SHAPING = frozenset(
     {"reshape", "reshape2", "Reshape", "flatten", "flatten_contiguous_range", "Flatten", "squeeze",
-     "squeeze2", "Squeeze", "unsqueeze", "unsqueeze2", "Unsqueeze", "transpose", "transpose2", "Transpose", "assign",
-     "Identity", "Cast", "cast"}
+     "squeeze2", "Squeeze", "unsqueeze", "unsqueeze2", "Unsqueeze", "transpose", "transpose2", "Transpose",
+     "assign", "Identity", "Cast", "cast"}
 )  # fmt: skip
 _ASKING = frozenset({"shape", "shape64", "Shape", "size", "Size"})
 _MAIN_OUTPUTS = ("out.Out", "out.Y", "out.Output")

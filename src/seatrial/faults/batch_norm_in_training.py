@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from seatrial.faults._edits import with_operators
@@ -17,6 +18,9 @@ _PADDLE = {"is_test": False, "use_global_stats": False}
 def make(good: Good, folder: Path, _: int) -> Release:
     """Lets every batch normalisation use the statistics of the batch.
 
+    Paddle's oneDNN fusions undo it without a word; so a `.json` model is deployed without oneDNN, where it
+    shows in the answers. The structure check sees it either way.
+
     Raises:
         NotApplicable: There is none, or the opset has no training mode (before 14).
     """
@@ -26,7 +30,11 @@ def make(good: Good, folder: Path, _: int) -> Release:
     attributes = {"training_mode": 1} if good.artifact.format == "onnx" else _PADDLE
     if good.artifact.format == "onnx" and _opset(good.artifact.version) < 14:
         raise NotApplicable("batch normalization has no training mode before opset 14")
-    return with_operators(good, folder, [OperatorEdit(each.name, attributes) for each in found])
+    broken = with_operators(good, folder, [OperatorEdit(each.name, attributes) for each in found])
+    if good.artifact.format != "paddle-json":
+        return broken
+    engine = {**good.release.profile.get("engine", {}), "onednn": False}
+    return replace(broken, profile={**good.release.profile, "engine": engine})
 
 
 def _opset(version: str) -> int:
