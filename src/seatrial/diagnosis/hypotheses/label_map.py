@@ -149,7 +149,8 @@ def _lists(labels: tuple[str, ...], pairs: Sequence[_Pair]) -> Iterator[tuple[st
         solved = list(labels)
         for row, column in zip(rows, columns, strict=True):
             solved[row] = names[column]
-        yield "permuted", tuple(solved), _said_list(labels, tuple(solved))
+        if tuple(solved) != labels:
+            yield "permuted", tuple(solved), _said_list(labels, tuple(solved))
 
 
 def _named(labels: Sequence[str], pairs: Sequence[_Pair]) -> float:
@@ -243,8 +244,9 @@ def _said_list(now: Sequence[str], right: Sequence[str]) -> Text:
             f"标签列表有 {len(now)} 项，正确的有 {len(right)} 项：“{odd}”{what_zh}。",
         )
     first = wrong[0]
+    count = "One label is" if len(wrong) == 1 else f"{len(wrong)} labels are"
     return Text(
-        f"{len(wrong)} labels are wrong: class {first} is called {now[first]!r} and is {right[first]!r}.",
+        f"{count} wrong: class {first} is called {now[first]!r} and is {right[first]!r}.",
         f"{len(wrong)} 个标签有误：第 {first} 类现名“{now[first]}”，应为“{right[first]}”。",
     )
 

@@ -46,7 +46,11 @@ def propose(case: Case, setup: Setup) -> Iterator[Intervention]:
 
 def _grids(case: Case, setup: Setup) -> Iterator[Intervention]:
     mine = values_of(case, setup.artifact) if setup.artifact else {}
-    coarse = [each for each in different_tensors(case, setup) if on_coarse_grid(mine[each.name], each.right)]
+    coarse = [
+        each
+        for each in different_tensors(case, setup)
+        if each.error < 1 and on_coarse_grid(mine[each.name], each.right)
+    ]
     if len(coarse) > 1:
         yield from _one_grid(case, setup, coarse, mine)
     for each in coarse[:MOST]:
@@ -59,7 +63,7 @@ def on_coarse_grid(values: Array, right: Array) -> bool:
         return False
     for axis in (None, 0, values.ndim - 1):
         mine, theirs = _levels(values, axis), _levels(right, axis)
-        if mine <= FINEST and theirs > 4 * mine:
+        if 1 < mine <= FINEST and theirs > 4 * mine:
             return True
     return False
 

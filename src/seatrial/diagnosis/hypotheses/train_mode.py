@@ -29,7 +29,7 @@ def propose(case: Case, setup: Setup) -> Iterator[Intervention]:
         name="batch-norm-to-inference",
         setup=changed,
         said=Text(
-            f"The model was exported in training mode: {en} normalizes with the statistics of each batch.",
+            f"The model was exported in training mode: the statistics of each batch are used at {en}.",
             f"模型以训练模式导出：{zh} 使用每个批次自己的统计量做归一化。",
         ),
         fix=Text(
