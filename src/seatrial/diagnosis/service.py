@@ -42,7 +42,11 @@ def open_service(address: str, *, timeout: float = _TIMEOUT) -> V2Runner | Predi
     """
     service = Service(address, timeout=timeout)
     if _V2.match(service.path):
-        return V2Runner(service)
+        try:
+            return V2Runner(service)
+        except BaseException:
+            service.close()
+            raise
     if _PREDICT.match(service.path):
         return PredictRunner(service)
     raise UsageError(
