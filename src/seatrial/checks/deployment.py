@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from seatrial import lazy
-from seatrial.checks._elf import ElfReport, Need
+from seatrial.checks._elf import ElfReport, Need, walk_libraries
 from seatrial.checks._finding import Control, Finding, Limit, Text, Verdict
 from seatrial.checks._inference import production_runtime
 from seatrial.checks._package import Installed, altered, expand, forbidden, installed_runtime
@@ -39,7 +40,7 @@ def run(trial: Trial) -> list[Finding]:
     """Looks at the runtime's package, the delivered files and their locks; writes the bill of materials."""
     trial.progress("deployment: shared libraries and versions")
     files = expand(trial.delivered)
-    findings = [*_delivered(trial, files), *_locks(files)]
+    findings = [*_delivered(trial, files), *_own_libraries(trial, files), *_locks(files)]
     try:
         runtime = production_runtime(trial)
     except SeatrialError:
@@ -47,7 +48,7 @@ def run(trial: Trial) -> list[Finding]:
     installed = installed_runtime(runtime)
     if installed is None:
         return [*findings, _not_installed(runtime)]
-    findings += _libraries(trial, installed)
+    findings += _libraries(trial, installed.elf, installed.name)
     findings.append(judge_flaws(list(installed.flaws), len(installed.packages), installed.name))
     findings.append(judge_completeness(installed.name, list(installed.absent), len(installed.packages)))
     if trial.full:
@@ -59,26 +60,35 @@ def run(trial: Trial) -> list[Finding]:
 # --- shared libraries ----------------------------------------------------------------------------------
 
 
-def _libraries(trial: Trial, installed: Installed) -> list[Finding]:
+def _libraries(trial: Trial, elf: ElfReport, name: str) -> list[Finding]:
     default = MACHINES.get(platform.machine().lower(), platform.machine())
     return [
-        judge_needs_met(installed.elf, installed.name),
-        judge_machine(installed.elf, trial.limit("deployment.machine", default, reason="this machine's")),
+        judge_needs_met(elf, name),
+        judge_machine(elf, trial.limit("deployment.machine", default, reason="this machine's")),
         judge_floor(
             "glibc",
-            installed.elf.glibc,
-            installed.elf.glibc_user,
+            elf.glibc,
+            elf.glibc_user,
             trial.limit("deployment.glibc", "2.28", reason="Debian 10, RHEL 8"),
-            examined=installed.elf.libraries,
+            examined=elf.libraries,
         ),
         judge_floor(
             "glibcxx",
-            installed.elf.glibcxx,
-            installed.elf.glibcxx_user,
+            elf.glibcxx,
+            elf.glibcxx_user,
             trial.limit("deployment.glibcxx", "3.4.25", reason="GCC 8: Debian 10, RHEL 8"),
-            examined=installed.elf.libraries,
+            examined=elf.libraries,
         ),
     ]
+
+
+def _own_libraries(trial: Trial, files: Sequence[Path]) -> list[Finding]:
+    """Shared libraries among the delivered files (F46, F47); nothing to say where there are none."""
+    elf = walk_libraries(files)
+    if not elf.libraries and not elf.unreadable:
+        return []
+    found = _libraries(trial, elf, "delivered files")
+    return [replace(each, id=each.id.replace("deployment.", "deployment.delivered-")) for each in found]
 
 
 # --- versions ------------------------------------------------------------------------------------------

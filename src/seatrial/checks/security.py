@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seatrial.checks._delivered import Scan, Threat, scan_files
+from seatrial.checks._delivered import Scan, scan_files
 from seatrial.checks._finding import Chart, Control, Finding, Limit, Series, Table, Text, Verdict
+from seatrial.checks._foreign_operators import foreign_operators
 from seatrial.checks._inference import predictions
 from seatrial.checks._membership import (
     MINIMUM,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from seatrial.contract import Sample
 
-STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
 _SHOWN = 20
 
 
@@ -58,21 +58,6 @@ def _not_asked(name: str, error: SeatrialError) -> Finding:
         cause=Text("The model does not load or run; see structure.", "模型无法加载或运行，见“结构”检查。"),
         fix=Text("Repair the model first.", "请先修复模型。"),
     )
-
-
-def foreign_operators(trial: Trial) -> list[Threat]:
-    """Operators of domains that no engine brings itself (`domain::Name` or `domain.Name`)."""
-    if trial.artifact.format != "onnx":
-        return []
-    reviewed = str(trial.limit("security.operator_domains", "").value or "").split()
-    found = []
-    for operator in trial.artifact.operators:
-        domain, mark, _ = operator.rpartition("::")
-        if not mark:
-            domain = operator.rpartition(".")[0]
-        if domain not in STANDARD_DOMAINS and domain not in reviewed:
-            found.append(Threat("custom-operator", trial.artifact.graph.name, operator))
-    return found
 
 
 def judge_threats(group: Group, scan: Scan) -> Finding:
