@@ -62,7 +62,9 @@ def proved(case: Case, tried: Attempt, *, count: int) -> Cause | None:
         return None
     if solves(tried):
         return Cause(tried, corrected, exact=False)
-    return Cause(tried, corrected, exact=False, partial=True) if _closes_gap(case, tried) else None
+    # Two changes have so many partners to choose from that together they must explain everything.
+    partly = len(tried.interventions) == 1 and _closes_gap(case, tried)
+    return Cause(tried, corrected, exact=False, partial=True) if partly else None
 
 
 def _closes_gap(case: Case, tried: Attempt) -> bool:
