@@ -22,6 +22,7 @@ def _widths(call: StepCall) -> Iterator[dict[str, Any]]:
     widest, base = option(call, "max_width"), option(call, "base_width")
     if base and (widest is None or widest > base):
         yield {"max_width": base}
+        yield {"max_width": base // 2}
     elif widest:
         yield {"max_width": widest // 2}
     yield {"height": option(call, "height") * 2 // 3}

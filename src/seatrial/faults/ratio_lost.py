@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
+from seatrial.faults._fault import NotApplicable
 from seatrial.faults._pipeline import (
     BASELINE,
     SIZED,
@@ -21,10 +22,11 @@ from seatrial.text import Text
 def _instances(contract: Contract) -> Iterator[Contract]:
     for place in needed(contract, "preprocess", *SIZED):
         size = _stretched(contract, place)
-        if size is not None:
-            call = calls_of(contract, "preprocess")[place]
-            kept = {name: call.options[name] for name in ("interpolation", "library") if name in call.options}
-            yield exchanged(contract, "preprocess", place, StepCall("resize", {"size": size, **kept}))
+        if size is None:
+            raise NotApplicable("the ratio is not kept, or a center crop follows")
+        call = calls_of(contract, "preprocess")[place]
+        kept = {name: call.options[name] for name in ("interpolation", "library") if name in call.options}
+        yield exchanged(contract, "preprocess", place, StepCall("resize", {"size": size, **kept}))
 
 
 def _stretched(contract: Contract, place: int) -> tuple[int, int] | None:

@@ -15,7 +15,8 @@ def _instances(contract: Contract) -> Iterator[Contract]:
     for place in needed(contract, "postprocess", *_OPTIONS):
         call = calls_of(contract, "postprocess")[place]
         name = _OPTIONS[call.name]
-        for other in (0.05, 0.9):
+        # Of boxes only too high a bound is a loss: too low a one adds weak boxes that rank last.
+        for other in (0.05, 0.95) if call.name == "threshold" else (0.9, 0.97):
             if abs(other - option(call, name)) > 0.15:
                 yield changed(contract, "postprocess", place, **{name: other})
 
