@@ -33,6 +33,7 @@ from seatrial.checks._interface_specs import (
     judge_specs,
 )
 from seatrial.checks._metamorphic import best_permutation
+from seatrial.checks._pipeline_print import judge_pipeline, take
 from seatrial.checks._preprocessing_fit import SCORED, answer_index, preprocessing_fit
 from seatrial.checks._probing import CLASSIFICATION, ask, class_index, spread
 from seatrial.checks._tokens import count_tokens, judge_tokens
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from seatrial.contract import Contract
 
 _GOLDEN = 8
+RECORDED = frozenset({"golden", "print", "labels", "vocabulary"})
 _MOST_SCORES = 4_000_000
 
 
@@ -113,7 +115,10 @@ def samples(trial: Trial, found: Predictions) -> list[Finding]:
     ]
     chosen = spread(found.samples, _GOLDEN)
     first, again = (_golden(trial.contract, chosen) for _ in range(2))
-    findings.append(judge_golden(trial, first, again, len(chosen)))
+    golden = judge_golden(trial, first, again, len(chosen))
+    findings.append(replace(golden, data={**golden.data, "print": take(found)}))
+    if trial.baseline is not None:
+        findings += judge_pipeline(trial, found, trial.baseline)
     findings += tokens(trial, found)
     rows = spread([outputs[0] for outputs in found.outputs if outputs is not None], 256)
     if rows and trial.contract.task in SCORED and rows[0].dtype.kind == "f" and rows[0].ndim >= 2:
@@ -239,9 +244,7 @@ def record(findings: list[Finding]) -> dict[str, Any]:
     """Figures, and the fingerprints of labels and prepared tensors."""
     figures = measured(findings)
     for each in findings:
-        figures |= {
-            key: value for key, value in each.data.items() if key in ("golden", "labels", "vocabulary")
-        }
+        figures |= {key: value for key, value in each.data.items() if key in RECORDED}
     return figures
 
 
