@@ -36,9 +36,9 @@ def to_markdown(found: SelfTest, language: str) -> str:
 def _identity(found: SelfTest, words: Words) -> str:
     model = found.model
     return (
-        f"{words('model')} `{one_line(model.get('name', ''))}` "
-        f"(`{one_line(model.get('digest', ''))[:19]}`, {one_line(model.get('format', ''))}), "
-        f"{words('profile')} `{one_line(found.profile)}`, {words('seed')} {found.seed}, "
+        f"{words('model')} {_cell(model.get('name', ''))} "
+        f"({_cell(model.get('digest', ''))[:19]}, {_cell(model.get('format', ''))}), "
+        f"{words('profile')} {_cell(found.profile)}, {words('seed')} {found.seed}, "
         f"{words('took')} {found.seconds:.0f} s"
     )
 
@@ -146,7 +146,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _cell(text: str) -> str:
+def _cell(text: object) -> str:
     return (
         one_line(text, 400).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
     )

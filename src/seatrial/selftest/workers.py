@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from seatrial.selftest.subject import Subject
 
 _LAST_WORDS = 400
+_START = 180.0  # seconds to import everything and read the good release, on a busy machine
 
 
 @dataclass
@@ -38,6 +39,7 @@ class _Worker:
     job: Job | None = None
     deadline: float = 0.0
     knows_baseline: bool = False
+    ready: bool = False
 
     def kill(self) -> None:
         """Ends it at once. Its engines see that their owner is gone and end by themselves."""
@@ -92,7 +94,9 @@ class Workers:
             ready = wait([each.line for each in busy], timeout=patience)
             for each in busy:
                 if each.line in ready:
-                    yield self._heard(each)
+                    reply = self._heard(each)
+                    if reply is not None:
+                        yield reply
                 elif time.monotonic() > each.deadline:
                     yield self._lost(each, f"it did not end within {self._limit:g} s")
 
@@ -129,16 +133,18 @@ class Workers:
         return worker
 
     def _give(self, worker: _Worker, job: Job) -> None:
-        worker.job, worker.deadline = job, time.monotonic() + self._limit
+        worker.job = job
+        worker.deadline = time.monotonic() + self._limit + (0.0 if worker.ready else _START)
         with contextlib.suppress(OSError):  # one that has died is noticed when its answer is read
             if not worker.knows_baseline and self._baseline is not None:
                 worker.line.send(self._baseline)
                 worker.knows_baseline = True
             worker.line.send(job)
 
-    def _heard(self, worker: _Worker) -> Reply:
+    def _heard(self, worker: _Worker) -> Reply | None:
+        """A reply, or None when the worker only says that it is ready."""
         try:
-            reply: Reply = worker.line.recv()
+            reply: Reply | None = worker.line.recv()
         except (EOFError, OSError):
             worker.process.join(timeout=5)
             code = worker.process.exitcode or 0
@@ -147,7 +153,10 @@ class Workers:
             )
             words = worker.last_words()
             return self._lost(worker, f"the process {how}" + (f"; its last words: {words}" if words else ""))
-        worker.job = None
+        if reply is None:
+            worker.ready, worker.deadline = True, time.monotonic() + self._limit
+        else:
+            worker.job = None
         return reply
 
     def _lost(self, worker: _Worker, why: str) -> Reply:
@@ -174,6 +183,7 @@ def _serve(line: Connection, subject: Subject, folder: Path, seed: int, log: Pat
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
     try:
         bench = Bench(subject, folder, seed=seed)
+        line.send(None)  # from here on its time counts
         while (asked := line.recv()) is not None:
             if isinstance(asked, Job):
                 line.send(bench.do(asked))
