@@ -9,6 +9,7 @@ import numpy as np
 from seatrial.checks import _accuracy_baseline as versus
 from seatrial.checks import _accuracy_data as data
 from seatrial.checks import _accuracy_parts as parts
+from seatrial.checks._accuracy_bar import bar_findings, limits_of
 from seatrial.checks._accuracy_evidence import evidence_of
 from seatrial.checks._finding import Control, Finding, Limit, Text, Verdict
 from seatrial.checks._inference import predictions
@@ -45,6 +46,7 @@ def _run(trial: Trial) -> list[Finding]:
     findings += parts.calibration_findings(trial, found)
     if trial.baseline is not None:
         findings += versus.baseline_findings(trial, found, trial.baseline)
+        findings += bar_findings(findings, trial.baseline)
     return findings
 
 
@@ -224,10 +226,11 @@ def _control(trial: Trial) -> Control:
 
 
 def _record(findings: list[Finding]) -> dict[str, Any]:
-    """The figures with their intervals, and every sample's score, for the paired test of the next run."""
+    """The figures, the limits, and every sample's score, for the paired test of the next run."""
     for each in findings:
         if each.id == "accuracy.score" and "samples" in each.data:
-            return {key: each.data[key] for key in ("primary", "metrics", "samples")}
+            kept = {key: each.data[key] for key in ("primary", "metrics", "samples")}
+            return kept | {"limits": limits_of(findings)}
     return {}
 
 
