@@ -129,11 +129,11 @@ def padding(array: Array, axis: int) -> tuple[int, int]:
     """Slices before and after along an axis that hold one number only: what was padded."""
     rows = np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
     flat = rows.min(axis=1) == rows.max(axis=1)
-    head = bool(flat[0]) and flat & (rows[:, 0] == rows[0, 0])
-    tail = bool(flat[-1]) and flat & (rows[:, 0] == rows[-1, 0])
-    before = int(np.argmin(head)) if np.ndim(head) and not np.all(head) else 0
-    after = int(np.argmin(tail[::-1])) if np.ndim(tail) and not np.all(tail) else 0
-    return before, after
+    if flat.all():
+        return 0, 0
+    head = flat & (rows[:, 0] == rows[0, 0]) & bool(flat[0])
+    tail = flat & (rows[:, 0] == rows[-1, 0]) & bool(flat[-1])
+    return int(np.argmin(head)), int(np.argmin(tail[::-1]))
 
 
 def id_map(fed: Iterable[Array], right: Iterable[Array]) -> Mapping[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from seatrial.contract import StepCall
@@ -12,7 +12,7 @@ from seatrial.diagnosis.hypotheses._look import Look
 from seatrial.diagnosis.setup import Intervention, Setup
 from seatrial.text import Text
 
-_MARGIN = (256 / 224, 1.0, 8 / 7)  # short side over window: the usual 256 for 224
+_MARGIN = (256 / 224, 1.0, 232 / 224, 1.25)  # short side over window: the usual 256 for 224, and others
 
 
 def framings(look: Look) -> Iterator[Intervention]:
@@ -35,7 +35,7 @@ def _kept(look: Look, place: int) -> dict[str, Any]:
     return {name: options[name] for name in ("interpolation", "library") if name in options}
 
 
-def _window(size: Sequence[int]) -> str:
+def _window(size: Iterable[int]) -> str:
     return "[" + ", ".join(str(each) for each in size) + "]"
 
 
@@ -104,7 +104,23 @@ def _stretched(look: Look, place: int) -> Iterator[Intervention]:
             yield _made(f"crop-of-{short}", exchanged(look.setup, place, calls), texts, 1.0, place)
     if size[1] >= 2 * size[0]:
         yield from _as_line(look, place, size)
+    if size[0] == size[1] and not followed:
+        yield from _by_side(look, place, size[0])
     yield from _limited(look, place, size)
+
+
+def _by_side(look: Look, place: int, size: int) -> Iterator[Intervention]:
+    """Stretched to a square, where training brought one side to its length."""
+    for name, side, chinese in (("resize_short", "short", "短边"), ("resize_long", "long", "长边")):
+        texts = (
+            Text(
+                f"The picture is stretched; training brought its {side} side to {size} and kept its ratio.",
+                f"服务直接拉伸图片，训练时把{chinese}缩放到 {size} 并保持宽高比。",
+            ),
+            Text(f"use {name}: {{size: {size}}} instead", f"改用 {name}: {{size: {size}}}"),
+        )
+        call = StepCall(name, {"size": size, **_kept(look, place)})
+        yield _made(name.replace("_", "-"), exchanged(look.setup, place, (call,)), texts, 0.8, place)
 
 
 def _limited(look: Look, place: int, size: Sequence[int]) -> Iterator[Intervention]:
@@ -112,7 +128,13 @@ def _limited(look: Look, place: int, size: Sequence[int]) -> Iterator[Interventi
     shape = look.setup.contract.inputs[0].shape
     if len(shape) != 4 or any(isinstance(each, int) for each in shape[2:]):
         return
-    for limit, side in (("max", 960), ("min", 736), ("max", max(size)), ("long", max(size))):
+    for limit, side in (
+        ("max", 960),
+        ("min", 736),
+        ("max", max(size)),
+        ("min", max(size)),
+        ("long", max(size)),
+    ):
         call = StepCall("resize_limit", {"side": side, "limit": limit, **_kept(look, place)})
         texts = (
             Text(
@@ -165,44 +187,55 @@ def _side(look: Look, place: int) -> Iterator[Intervention]:
         Text(f"use {other} instead of {call.name}", f"用 {other} 代替 {call.name}"),
     )
     yield _made(other, exchanged(look.setup, place, (StepCall(other, call.options),)), texts, 1.0, place)
-    windows = {(size, size)}
-    following = place + 1 < len(look.calls) and look.calls[place + 1].name == "crop"
-    if following:
-        windows = {tuple(int(each) for each in option(look.setup, place + 1, "size"))}
-    for window in windows:
-        stretch = StepCall("resize", {"size": window, **_kept(look, place)})
-        edited = exchanged(look.setup, place, (stretch,))
-        texts = (
-            Text("The picture's ratio is kept; training stretched it.", "服务保持了宽高比，训练时直接拉伸。"),
-            Text(
-                f"use resize: {{size: {_window(window)}}} instead",
-                f"改用 resize: {{size: {_window(window)}}}",
-            ),
-        )
-        yield _made("stretched", without(edited, place + 1) if following else edited, texts, 1.0, place)
+    yield from _unkept(look, place, size)
+    following = place + 1 < len(look.calls) and look.calls[place + 1].name in ("crop", "pad")
     if not following:
-        for share in (0.875, 1.0):
-            cut = round(size * share)
-            texts = (
-                Text("The middle of the picture is not cut out; training did.", "缺少中心裁剪，训练时有。"),
-                Text(f"add crop: {{size: [{cut}, {cut}]}}", f"加入 crop: {{size: [{cut}, {cut}]}}"),
-            )
-            added = inserted(look.setup, place + 1, "crop", size=(cut, cut))
-            yield _made(f"crop-{cut}-added", added, texts, 1.0, place)
-        short = round(size * 8 / 7)  # 256 for 224
+        yield from _uncut(look, place, size)
+
+
+def _unkept(look: Look, place: int, size: int) -> Iterator[Intervention]:
+    """Stretched into the window that a crop, or a padding, makes here."""
+    follower = look.calls[place + 1].name if place + 1 < len(look.calls) else ""
+    named = {"crop": "size", "pad": "to"}.get(follower, "")
+    window = tuple(int(each) for each in option(look.setup, place + 1, named)) if named else ()
+    whole = len(window) == 2
+    stretch = StepCall("resize", {"size": window if whole else (size, size), **_kept(look, place)})
+    edited = exchanged(look.setup, place, (stretch,))
+    texts = (
+        Text("The picture's ratio is kept; training stretched it.", "服务保持了宽高比，训练时直接拉伸。"),
+        Text(
+            f"use resize: {{size: {_window(stretch.options['size'])}}} instead",
+            f"改用 resize: {{size: {_window(stretch.options['size'])}}}",
+        ),
+    )
+    yield _made("stretched", without(edited, place + 1) if whole else edited, texts, 1.0, place)
+
+
+def _uncut(look: Look, place: int, size: int) -> Iterator[Intervention]:
+    """A window in the middle of what is resized here, or of something a little larger."""
+    name = look.calls[place].name
+    for share in (0.875, 1.0):
+        cut = round(size * share)
         texts = (
-            Text(
-                "The middle of a larger picture is not cut out; training did.",
-                "训练时先缩放到更大的尺寸再做中心裁剪，服务没有。",
-            ),
-            Text(
-                f"set size: {short} in {call.name}, then add crop: {{size: [{size}, {size}]}}",
-                f"把 {call.name} 的 size 改为 {short}，再加入 crop: {{size: [{size}, {size}]}}",
-            ),
+            Text("The middle of the picture is not cut out; training did.", "缺少中心裁剪，训练时有。"),
+            Text(f"add crop: {{size: [{cut}, {cut}]}}", f"加入 crop: {{size: [{cut}, {cut}]}}"),
         )
-        larger = look.setup.with_options("preprocess", place, size=short)
-        added = inserted(larger, place + 1, "crop", size=(size, size))
-        yield _made(f"crop-of-{short}", added, texts, 1.0, place)
+        added = inserted(look.setup, place + 1, "crop", size=(cut, cut))
+        yield _made(f"crop-{cut}-added", added, texts, 1.0, place)
+    short = round(size * _MARGIN[0])
+    texts = (
+        Text(
+            "The middle of a larger picture is not cut out; training did.",
+            "训练时先缩放到更大的尺寸再做中心裁剪，服务没有。",
+        ),
+        Text(
+            f"set size: {short} in {name}, then add crop: {{size: [{size}, {size}]}}",
+            f"把 {name} 的 size 改为 {short}，再加入 crop: {{size: [{size}, {size}]}}",
+        ),
+    )
+    larger = look.setup.with_options("preprocess", place, size=short)
+    added = inserted(larger, place + 1, "crop", size=(size, size))
+    yield _made(f"crop-of-{short}", added, texts, 1.0, place)
 
 
 def _cropped(look: Look, place: int) -> Iterator[Intervention]:
@@ -238,7 +271,7 @@ def _line(look: Look, place: int) -> Iterator[Intervention]:
         )
         yield _made(f"stretched-{width}", exchanged(look.setup, place, (stretch,)), texts, 0.8, place)
     for name, fed in bounds.items():
-        for right in (None, 320, 3200):
+        for right in dict.fromkeys((None, 320, 3200, *((int(fed) * 2,) if fed else ()))):
             if right == fed:
                 continue
             shown = "null" if right is None else str(right)

@@ -68,22 +68,24 @@ class Look:
         return {place: feed for place, feed in found.items() if feed is not None}
 
     def feed(self, setup: Setup, place: int) -> Feed | None:
-        """What another setup feeds for one probe; steps that both share are not run again."""
-        trace = self._traces[place]
+        """What a setup feeds for one sample; steps shared with the one looked at are not run again."""
+        value = self.outcome(setup, place)
+        return None if value is None else _as_feed(setup, value)
+
+    def outcome(self, setup: Setup, place: int) -> Any:
+        """What comes out of a setup's preprocessing for one sample; None where a step refuses it."""
+        calls = setup.calls("preprocess")
         start = 0
-        if (
-            setup.payload is self.setup.payload
-            and setup.contract.vocabulary == self.setup.contract.vocabulary
-        ):
-            both = zip(self.calls, setup.calls("preprocess"), strict=False)
-            same = next((at for at, (a, b) in enumerate(both) if a != b), None)
-            start = min(len(self.calls), len(setup.calls("preprocess"))) if same is None else same
-            start = min(start, len(trace) - 1)
-        seed = trace[start] if start else (self._payload(setup, place), {})
+        seed: tuple[Any, dict[str, Any]] = (self._payload(setup, place), {})
+        shared = setup.payload is self.setup.payload
+        if shared and place in self.places and setup.contract.vocabulary == self.setup.contract.vocabulary:
+            trace = self._traces[place]
+            both = zip(self.calls, calls, strict=False)
+            same = next((at for at, (a, b) in enumerate(both) if a != b), min(len(self.calls), len(calls)))
+            start = min(same, len(trace) - 1)
+            seed = trace[start]
         ran = _trace(setup, *seed, start=start)
-        if len(ran) <= len(setup.calls("preprocess")) - start:
-            return None
-        return _as_feed(setup, ran[-1][0])
+        return ran[-1][0] if len(ran) > len(calls) - start else None
 
     def reference(self, place: int) -> Feed | None:
         """What was right to feed for one sample, when it is known."""

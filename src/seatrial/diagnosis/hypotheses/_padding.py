@@ -66,13 +66,23 @@ def _changed(look: Look, place: int) -> Iterator[Intervention]:
 def _fills(look: Look, place: int) -> list[float]:
     """Fillings that are usual at this place: in bytes 0 to 255, in normalized pixels what black becomes."""
     values = look.values(place)
-    known = _known_fill(look)
+    known = [*_known_fill(look), *_normalized(look, place)]
     if values and values[0].dtype == np.uint8:
         usual = [fill for fill in _FILLS if fill in (0, 255, 114, 128, 127)]
     else:
         largest = max((float(np.abs(value).max()) for value in values), default=1.0)
         usual = [fill for fill in _FILLS if abs(fill) <= 1.05 * max(largest, 1.0)]
     return [*known, *(fill for fill in usual if fill not in known)]
+
+
+def _normalized(look: Look, place: int) -> list[float]:
+    """What black and white became in the normalization before a step."""
+    before = [at for at in look.setup.places("preprocess", "normalize") if at < place]
+    if not before:
+        return []
+    mean, std, scale = (option(look.setup, before[-1], name) for name in ("mean", "std", "scale"))
+    middle, spread = sum(mean) / len(mean), sum(std) / len(std)
+    return [round((each * float(scale) - middle) / spread, 4) for each in (0.0, 255.0)]
 
 
 def _known_fill(look: Look) -> list[float]:

@@ -13,6 +13,7 @@ from seatrial.text import Text
 
 _SQUARES = (224, 256, 299, 320, 384, 416, 448, 512, 608, 640)
 _HEIGHTS = (32, 48, 64)
+_PARTS = (8 / 7, 7 / 8, 3 / 2, 2 / 3, 2, 1 / 2)
 _LIMITS = (960, 736, 640, 1280, 480, 320)
 
 
@@ -76,6 +77,7 @@ def _targets(look: Look, place: int) -> Iterator[Intervention]:
     spec = look.setup.contract.inputs[0].shape
     if len(spec) == 4 and all(isinstance(each, int) for each in spec[2:]):
         rights.append(tuple(spec[2:]))  # the model takes one size only
+    rights += [tuple(round(each * part) for each in size) for part in _PARTS]
     if size[0] == size[1]:
         rights += [(each, each) for each in _SQUARES]
     else:
@@ -85,7 +87,7 @@ def _targets(look: Look, place: int) -> Iterator[Intervention]:
 
 def _sides(look: Look, place: int) -> Iterator[Intervention]:
     size = int(option(look.setup, place, "size"))
-    near = [*_shown(look, "H"), *_shown(look, "W"), round(size * 8 / 7), round(size * 7 / 8), *_SQUARES]
+    near = [*_shown(look, "H"), *_shown(look, "W"), *(round(size * part) for part in _PARTS), *_SQUARES]
     yield from _each(look, place, "size", near, 0.6)
 
 
@@ -93,7 +95,8 @@ def _limits(look: Look, place: int) -> Iterator[Intervention]:
     limit = str(option(look.setup, place, "limit"))
     side = int(option(look.setup, place, "side"))
     yield from _each(look, place, "limit", ["max", "min", "long"], 1.2)
-    yield from _each(look, place, "side", list(_LIMITS), 0.8)
+    parts = [max(32, round(side * part / 32) * 32) for part in (2, 3 / 2, 2 / 3, 1 / 2)]
+    yield from _each(look, place, "side", [*_LIMITS, *parts], 0.8)
     yield from _each(look, place, "multiple", [32, 64, 128, 16, 1], 1.0)
     yield from _each(look, place, "rounding", ["nearest", "up"], 0.8)
     yield from _each(look, place, "max_side", [None, 4000, 960], 0.5)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from seatrial.diagnosis.case import Case
 from seatrial.diagnosis.hypotheses._edits import inserted, without
-from seatrial.diagnosis.hypotheses._images import channels_at
+from seatrial.diagnosis.hypotheses._images import channels_at, range_at
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._solve import (
     Constants,
@@ -145,7 +145,8 @@ def _usual(look: Look) -> Iterator[Intervention]:
     for place in look.setup.places("preprocess", "normalize"):
         channels = channels_at(look, place)
         old = constants(look.setup, place, max(channels, 1))
-        unit = 255.0 if old.scale == 1 and max(map(abs, old.mean), default=0.0) > 2 else 1.0
+        largest = max(map(abs, range_at(look, place)))
+        unit = 255.0 if old.scale * largest > 2 else 1.0  # constants are in the unit of the scaled pixels
         for name, (mean, std) in (_COLOR if channels == 3 else _PLAIN).items():
             wide = [
                 tuple(v * unit for v in each) * (1 if len(each) > 1 else max(channels, 1))

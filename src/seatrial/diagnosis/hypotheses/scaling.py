@@ -107,7 +107,8 @@ def _exactly(scale: float) -> float:
 def _factors(look: Look) -> Iterator[Intervention]:
     for place in look.setup.places("preprocess", "normalize"):
         old = float(option(look.setup, place, "scale"))
-        for scale in (*_FACTORS.values(), *(old * factor for factor in _RELATIVE)):
+        root = (old**0.5,) if 0 < old < 0.01 else ()  # applied twice, whatever it was
+        for scale in (*root, *_FACTORS.values(), *(old * factor for factor in _RELATIVE)):
             if abs(scale - old) > 1e-6 * abs(old):
                 yield _scaled(look, place, scale, _prior(look, scale / old if old else 1.0))
 
