@@ -244,6 +244,7 @@ def contract() -> Contract:
         Pipeline((StepCall("cast", {"dtype": "float32"}),)),
         Pipeline((StepCall("topk", {"k": 2}),)),
         ("north", "east", "south", "west"),
+        limits={"accuracy.minimum": 0.9},
     )
 
 

@@ -39,4 +39,5 @@ FAULT = Fault(
     make=make,
     number="F11",
     cause="weights",
+    needs=frozenset({"baseline"}),
 )

@@ -37,4 +37,5 @@ FAULT = Fault(
     make=make,
     number="F27",
     cause="quantization",
+    needs=frozenset({"baseline"}),
 )

@@ -45,4 +45,5 @@ FAULT = Fault(
     make=make,
     number="F19",
     cause="operator",
+    needs=frozenset({"baseline"}),
 )

@@ -22,4 +22,5 @@ FAULT = Fault(
     make=make,
     number="F10",
     cause="weights",
+    needs=frozenset({"baseline"}),
 )

@@ -59,4 +59,5 @@ FAULT = Fault(
     make=make,
     number="F12",
     cause="weights",
+    needs=frozenset({"baseline"}),
 )
