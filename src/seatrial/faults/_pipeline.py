@@ -25,6 +25,11 @@ BASELINE = frozenset({"baseline"})
 SIZED = ("resize", "resize_limit", "resize_long", "resize_short", "resize_width")
 TEXTS = ("tokenize_chars", "tokenize_words", "tokenize_bert")
 CONFIDENT = ("topk", "threshold", "ctc_decode")  # steps that read probabilities
+_WITHOUT = {
+    SIZED: "no picture is resized",
+    TEXTS: "no text is cut into tokens",
+    CONFIDENT: "no probability is read",
+}
 
 _TRIED = 48  # samples looked at before a fault is said not to show
 _EVERY = 2000
@@ -47,7 +52,8 @@ def needed(contract: Contract, side: Side, *names: str) -> list[int]:
     """
     found = places(contract, side, *names)
     if not found:
-        raise NotApplicable(f"the {side}ing has no step {' or '.join(names)}")
+        listed = " or ".join(names)
+        raise NotApplicable(_WITHOUT.get(names, f"the {side}ing has no step {listed}"))
     return found
 
 
