@@ -15,11 +15,11 @@ def make(good: Good, folder: Path, seed: int) -> Release:
     """See `Fault.make`."""
     target = ("/etc", "../../../etc")[seed % 2]
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         link = tarfile.TarInfo("assets")
         link.type, link.linkname = tarfile.SYMTYPE, target
         archive.addfile(link)
-    return with_files(good, folder, {"model.tar.gz": buffer.getvalue()})
+    return with_files(good, folder, {"model.tar": buffer.getvalue()})
 
 
 FAULT = Fault(
