@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from seatrial import errors, extensions
-from seatrial.checks import all_checks, load_profile, profile_names
+from seatrial.checks import all_checks, explanations, load_profile, profile_names
 from seatrial.cli.list import ROOMS
 from seatrial.cli.main import COMMANDS, EXIT_CODES, seatrial
 
@@ -94,7 +94,29 @@ def errors_page() -> str:
     return f"{HEAD}# Errors\n\n```text\n{(errors.__doc__ or '').strip()}\n```\n"
 
 
+def findings_page() -> str:
+    """What each finding means, in both languages."""
+    rows = [
+        HEAD,
+        "# Findings\n",
+        "`seatrial explain FINDING` says the same in a terminal, `--lang zh` in Chinese.",
+    ]
+    rows.append("The numbers (F01...) are those of [faults.md](faults.md).\n")
+    check = ""
+    for each in explanations().values():
+        if each.check != check:
+            check = each.check
+            rows.append(f"## {check.capitalize()}\n")
+        rows.append(f"### `{each.name}`\n")
+        for word, text in (("Looks at", each.what), ("Matters", each.why), ("Cause", each.cause)):
+            rows.append(f"- **{word}:** {text.en} {text.zh}")
+        rows.append(f"- **Fix:** {each.fix.en} {each.fix.zh}")
+        rows.append(f"- **Source:** {each.source}\n")
+    return "\n".join(rows)
+
+
 PAGES = {
+    "findings.md": findings_page,
     "cli.md": cli_page,
     "checks.md": checks_page,
     "profiles.md": profiles_page,

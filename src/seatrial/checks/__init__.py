@@ -1,6 +1,7 @@
 """The ten questions, one a file; the underscored files carry findings, reports and statistics."""
 
 from seatrial.checks._assembly import Candidate, open_trial
+from seatrial.checks._explain import Explanation, explanation, explanations
 from seatrial.checks._finding import (
     Chart,
     Control,
@@ -35,6 +36,7 @@ __all__ = [
     "Check",
     "CheckResult",
     "Control",
+    "Explanation",
     "Finding",
     "GateRun",
     "Interval",
@@ -53,6 +55,8 @@ __all__ = [
     "clopper_pearson",
     "document_schema",
     "dump",
+    "explanation",
+    "explanations",
     "from_json",
     "judge",
     "load",

@@ -36,6 +36,7 @@ COMMANDS = {
     "infer": ("infer", "Run samples through the contract's pipeline and the model."),
     "selftest": ("selftest", "Break a good model in every known way; the gate must catch each."),
     "baseline": ("baseline", "List, show and accept baselines."),
+    "explain": ("explain", "Say what a finding, a check, a fault or a hypothesis means, and what to do."),
     "list": ("list", "List checks, runtimes, converters, steps, formats, readers, faults or profiles."),
 }
 

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from seatrial.diagnosis.case import Case, Observation
-from seatrial.diagnosis.hypotheses._outputs import calls, field, option, right_answers, scores_of
+from seatrial.diagnosis.hypotheses._outputs import (
+    calls,
+    field,
+    option,
+    reordered,
+    right_answers,
+    scores_of,
+    with_outputs,
+)
 from seatrial.diagnosis.setup import Intervention, Setup
 from seatrial.text import Text
 
@@ -25,6 +33,7 @@ def propose(case: Case, setup: Setup, seen: Observation) -> Iterator[Interventio
             setup, right.labels, "reference-dictionary", _differs(setup.contract.labels, right.labels), 25.0
         )
     yield from _counted(setup, seen)
+    yield from _columns(case, setup, seen)
     labels = setup.contract.labels
     pairs = _pairs(case, setup, seen)
     if len(pairs) < FEWEST:
@@ -58,6 +67,46 @@ def _counted(setup: Setup, seen: Observation) -> Iterator[Intervention]:
                 f"The dictionary has a line too many: {labels[-1]!r}.", f"字典多了一行：“{labels[-1]}”。"
             )
             yield _dictionary(setup, labels[:-1], "without-last", last, 8.0)
+
+
+def _columns(case: Case, setup: Setup, seen: Observation) -> Iterator[Intervention]:
+    """Classes exchanged in the last layer: the best class of each step against the reference's."""
+    votes: dict[int, Counter[int]] = defaultdict(Counter)
+    count = 0
+    for place, outputs in zip(seen.places, seen.outputs, strict=True):
+        right = case.reference.outputs[place] if case.reference.outputs is not None else None
+        if not outputs or not right or outputs[0].shape != right[0].shape or outputs[0].ndim != 3:
+            continue
+        count = outputs[0].shape[-1]
+        for mine, wanted in zip(outputs[0][0].argmax(-1), right[0][0].argmax(-1), strict=True):
+            votes[int(mine)][int(wanted)] += 1
+    moved = {
+        old: best[0]
+        for old, counted in votes.items()
+        for best in counted.most_common(1)
+        if best[0] != old and best[1] >= PURE * counted.total()
+    }
+    # Seen one way only, the exchange is taken to be one of two.
+    both = {**{new: old for old, new in moved.items()}, **moved}
+    if not moved or sorted(both) != sorted(both.values()):
+        return
+    source = list(range(count))
+    for old, new in both.items():
+        source[new] = old
+    labels = ["", *setup.contract.labels, " "]  # with the blank first, as most models have it
+    shown = ", ".join(f"{labels[old]!r} is {labels[new]!r}" for old, new in list(moved.items())[:4])
+    yield Intervention(
+        hypothesis="label-map",
+        name="classes-exchanged",
+        setup=with_outputs(setup, reordered(source, -1)),
+        said=Text(f"Classes are in each other's place: {shown}.", f"类别位置互换：{shown}。"),
+        fix=Text(
+            "take the dictionary in the model's order, or export the last layer again",
+            "使用与模型顺序一致的字典，或重新导出最后一层",
+        ),
+        prior=20.0,
+        place=("labels",),
+    )
 
 
 def _space(setup: Setup, place: int, *, space: bool) -> Intervention:

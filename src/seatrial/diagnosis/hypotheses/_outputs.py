@@ -63,7 +63,8 @@ def reordered(source: Sequence[int], axis: int) -> Change:
     def change(array: Array) -> Array:
         return np.take(array, order, axis=axis) if array.shape[axis] == len(order) else array
 
-    return each_float(f"classes {','.join(map(str, order))} of axis {axis}", change)
+    moved = [f"{new}<{old}" for new, old in enumerate(source) if new != old]
+    return each_float(f"classes {','.join(moved)} of axis {axis}", change)
 
 
 def seen_by(case: Case, setup: Setup) -> Observation:

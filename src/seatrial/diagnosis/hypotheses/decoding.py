@@ -27,15 +27,18 @@ from seatrial.text import Text
 
 # Options that decide how numbers are read, with other values worth a try.
 OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
-    "ctc_decode": {"blank": (0, -1)},
+    "ctc_decode": {"blank": (0, -1), "merge": (True, False)},
     "db_boxes": {
         "unclip_ratio": (1.5, 2.0, 1.6, 1.8),
         "dilation": (False, True),
         "min_size": (3, 5),
         "max_candidates": (1000, 100),
+        "coordinates": ("source", "model"),
+        "order": ("xy", "yx"),
     },
-    "detection_rows": {"coordinates": ("source", "model")},
+    "detection_rows": {"coordinates": ("source", "model"), "order": ("xy", "yx")},
     "argmax": {"axis": (-1, 0, 1)},
+    "softmax": {"axis": (-1, 0, 1)},
     "select": {"output": (0, 1, 2)},
     "nms": {"keep": (100, 300), "candidates": (1000,)},
 }
@@ -63,17 +66,20 @@ def _options(case: Case, setup: Setup) -> Iterator[Intervention]:
                 candidates.setdefault(value, 1.0)
             now = option(call, name)
             for value, prior in candidates.items():
-                if value != now and _possible(setup, name, value):
+                if value != now and _possible(setup, name, now, value):
                     yield _changed(setup, place, call, (name, now, value), prior)
 
 
-def _possible(setup: Setup, name: str, value: Any) -> bool:
+def _possible(setup: Setup, name: str, now: Any, value: Any) -> bool:
+    rank = len(setup.contract.outputs[0].shape) - 1
+    if name == "axis":
+        return bool(-rank <= value < rank and value % rank != now % rank)
     return name != "output" or value < len(setup.contract.outputs)
 
 
 def _evident(case: Case, setup: Setup, call: StepCall, name: str) -> list[tuple[Any, float]]:
     """Values that the numbers themselves speak for."""
-    if call.name == "ctc_decode":
+    if name == "blank":
         return _blank(case, setup)
     if name == "unclip_ratio":
         return [(value, 15.0) for value in unclip_ratio(case, setup, float(option(call, name)))]
@@ -114,6 +120,13 @@ def _said(step: str, name: str, now: Any, value: Any) -> Text:
             f"The CTC blank is read as class {now}, the model has it at {value} (-1 is the last).",
             f"CTC 空白符按第 {now} 类读取，而模型的空白符在 {value}（-1 表示最后一类）。",
         )
+    if name == "order":
+        return Text(
+            f"x and y of the boxes are exchanged: {step} gives them as {now}, they were {value}.",
+            f"框的 x 与 y 被互换：{step} 按 {now} 给出，应为 {value}。",
+        )
+    if name == "merge":
+        return _NOT_MERGED if value else _MERGED
     if name == "coordinates":
         return Text(
             f"The boxes are taken as pixels of the {_of(now)}, the model gives those of the {_of(value)}: "
@@ -124,6 +137,13 @@ def _said(step: str, name: str, now: Any, value: Any) -> Text:
         f"{name} of {step} is {_yaml(now)}, it was {_yaml(value)}.",
         f"{step} 的 {name} 现为 {_yaml(now)}，原为 {_yaml(value)}。",
     )
+
+
+_NOT_MERGED = Text(
+    "Repeats of the CTC head are not merged: a character that lasts is written twice.",
+    "CTC 的重复输出没有合并：同一个字被写了两次。",
+)
+_MERGED = Text("Repeats of the CTC head are merged: doubles vanish.", "CTC 的重复输出被合并：叠字丢失。")
 
 
 def _of(value: Any) -> str:
@@ -170,11 +190,6 @@ def _boxes(array: Array, columns: Sequence[Array]) -> Array:
     return found
 
 
-def _swapped(array: Array) -> Array:
-    a, b, c, d = (array[..., -4 + i] for i in range(4))
-    return _boxes(array, (b, a, d, c))
-
-
 def _from_size(array: Array) -> Array:
     x, y, width, height = (array[..., -4 + i] for i in range(4))
     return _boxes(array, (x, y, x + width, y + height))
@@ -186,7 +201,6 @@ def _from_center(array: Array) -> Array:
 
 
 _ORDERS: tuple[tuple[str, Text, Callable[[Array], Array]], ...] = (
-    ("x-and-y", Text("x and y of the boxes are exchanged.", "框的 x 与 y 被互换。"), _swapped),
     (
         "width-and-height",
         Text(
