@@ -171,6 +171,8 @@ class Progress:
     def told(self, step: Step) -> None:
         """One release was judged."""
         left = f"about {_span(step.remaining)} left" if step.done < step.planned else "done"
+        if step.row is not None and step.row.status == "not-applicable":
+            return
         if step.row is None:
             self.say(f"the gate says yes to the good one; {step.planned} releases to judge, {left}")
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -138,14 +139,15 @@ class Bench:
 
     def _answer(self, release: Release, job: Job, scratch: Path, *, baseline: Baseline | None) -> Answer:
         """The gate's answer, or the refusal of a release that cannot be read."""
+        begin = time.monotonic()
         try:
             artifact = open_model(release.model)
         except SeatrialError as error:
-            return _refusal("structure", error, job)
+            return _refusal("structure", error, job, time.monotonic() - begin)
         try:
             contract, strangers = as_loaded(release.contract)
         except SeatrialError as error:
-            return _refusal("interface", error, job)
+            return _refusal("interface", error, job, time.monotonic() - begin)
         loaded = replace(release, contract=contract)
         answer = answer_of(self._judged(loaded, job, scratch, baseline=baseline, artifact=artifact))
         return _with_strangers(answer, strangers) if strangers else answer
@@ -233,11 +235,19 @@ def _with_strangers(answer: Answer, lists: Sequence[str]) -> Answer:
     return replace(answer, refused=True, marks=marks, first="interface", finding="", said=said)
 
 
-def _refusal(check: str, error: SeatrialError, job: Job) -> Answer:
+def _refusal(check: str, error: SeatrialError, job: Job, seconds: float) -> Answer:
     """A release that cannot even be read: the gate says no before any check is asked."""
     marks = {name: Mark.REFUSED if name == check else Mark.NOT_ASKED for name in job.checks}
     said = Text(error.message, error.message)
-    return Answer(refused=True, marks=marks, first=check, finding="", said=said, seconds=0.0, times={})
+    return Answer(
+        refused=True,
+        marks=marks,
+        first=check,
+        finding="",
+        said=said,
+        seconds=round(seconds, 3),
+        times={check: round(seconds, 3)},
+    )
 
 
 class _Conversions:

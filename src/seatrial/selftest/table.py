@@ -118,7 +118,8 @@ def _open(found: SelfTest, words: Words, *, color: bool) -> Iterator[str]:
         yield ""
     yield from _listed(words("errors"), [(row, one_line(row.why, 300)) for row in broke], words)
     yield from _listed(words("equivalents"), [(row, words.text(row.equivalent)) for row in equivalent], words)
-    yield from _listed(words("inapplicable"), [(row, one_line(row.why, 200)) for row in out], words)
+    if out:
+        yield f"  {words.aside(len(out))}"
     for remark in words.remarks(found):
         yield f"  {remark}"
 

@@ -216,6 +216,15 @@ class Words:
             return self("nothing")
         return self("yes" if found.passed else "no")
 
+    def aside(self, count: int) -> str:
+        """How many faults cannot happen to this release."""
+        return self._pick(
+            (
+                f"{count} faults cannot happen to this release; selftest.md says why.",
+                f"有 {count} 种问题不可能发生在该发布上，原因见 selftest.md。",
+            )
+        )
+
     def advice(self, row: FaultRow) -> str:
         """What to do about a broken release that went through."""
         named = ", ".join(row.expected)
