@@ -91,10 +91,7 @@ def told(step: Step, begin: float) -> None:
     how = f"{row.status} {first}{' (digest)' if isinstance(row, FaultRow) and row.digest_only else ''}"
     why = row.why if isinstance(row.why, str) else row.why.en if row.why is not None else ""
     place = f"{time.monotonic() - begin:6.0f} s {step.done:>4}/{step.planned}"
-    print(
-        f"  {passed} {step.done:>4}/{step.planned} {name:<34} {how:<32} {row.seconds:6.1f} s {why}",
-        flush=True,
-    )
+    print(f"  {place} {name:<34} {how:<32} {row.seconds:6.1f} s {why}", flush=True)
 
 
 def keep(found: dict[str, SelfTest], out: Path) -> None:
@@ -113,18 +110,19 @@ def _without_paths(data: dict[str, Any]) -> dict[str, Any]:
 
 def report(found: dict[str, SelfTest]) -> None:
     """The table."""
-    print(
-        "\n| model | faults that apply | caught | score | without any digest | equivalents | by digest only ",
-        end="",
-    )
-    print("| good refused | under (95 %) | minutes |\n|---|---|---|---|---|---|---|---|---|---|")
+    heads = (
+        "model", "faults that apply", "caught", "score", "without any digest", "equivalents", "by digest only",
+        "good refused", "under (95 %)", "minutes",
+    )  # fmt: skip
+    print("\n| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
     for name, each in found.items():
         scores, alarms = each.scores, each.scores.false_alarms
-        print(
-            f"| {name} | {scores.applicable} | {scores.caught} | {scores.score:.1%} "
-            f"| {scores.behavior_caught} of {scores.behavior_applicable} | {scores.equivalents} "
-            f"| {scores.digest_only} | {alarms.hits} of {alarms.n} | {alarms.high:.1%} | {each.seconds / 60:.1f} |"
-        )
+        cells = (
+            name, scores.applicable, scores.caught, f"{scores.score:.1%}",
+            f"{scores.behavior_caught} of {scores.behavior_applicable}", scores.equivalents, scores.digest_only,
+            f"{alarms.hits} of {alarms.n}", f"{alarms.high:.1%}", f"{each.seconds / 60:.1f}",
+        )  # fmt: skip
+        print("| " + " | ".join(map(str, cells)) + " |")
         for what in ("missed", "errors", "elsewhere"):
             names = getattr(scores, what)
             if names:
