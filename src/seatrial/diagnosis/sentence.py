@@ -46,6 +46,16 @@ def _measure(case: Case) -> Text:
     return Text("accuracy", "准确率") if case.reference.labels_only else Text("agreement", "一致率")
 
 
+def _rest(measure: Text) -> Text:
+    """What a partial cause leaves. Labels cannot tell the model's own errors from another cause."""
+    if measure.en == "accuracy":
+        return Text(
+            " What remains may be the model's own errors: labels cannot tell.",
+            "其余的错误可能来自模型本身，仅凭标签无法区分。",
+        )
+    return Text(" That explains a part; something else differs too.", "这只解释了一部分，另有其他差异。")
+
+
 def _because(cause: Cause, n: int, measure: Text) -> Text:
     tried = cause.attempt
     said = [each.said for each in tried.interventions]
@@ -62,11 +72,10 @@ def _because(cause: Cause, n: int, measure: Text) -> Text:
     two = len(said) > 1
     head, head_zh = ("Two causes at once. ", "同时存在两个原因。") if two else ("", "")
     undo = "Undoing both" if two else "Undoing it"
-    rest = " That explains a part; something else differs too." if cause.partial else ""
-    rest_zh = "这只解释了一部分，另有其他差异。" if cause.partial else ""
+    rest = _rest(measure) if cause.partial else Text("", "")
     return Text(
         f"{head}{' '.join(each.en for each in said)} {undo} {lift} {evidence}."
-        f" Fix: {'; '.join(each.en for each in fixes)}.{rest}",
+        f" Fix: {'; '.join(each.en for each in fixes)}.{rest.en}",
         f"{head_zh}{''.join(each.zh for each in said)}改正后{lift_zh}{evidence_zh}。"
-        f"修改方法：{'；'.join(each.zh for each in fixes)}。{rest_zh}",
+        f"修改方法：{'；'.join(each.zh for each in fixes)}。{rest.zh}",
     )
