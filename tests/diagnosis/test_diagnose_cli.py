@@ -339,3 +339,11 @@ def test_a_check_that_passes_is_not_diagnosed(wrong: Path) -> None:
     assert main([*arguments, "-o", "out"]) == 0
     report = read_report(wrong / "out" / "report.json")
     assert not [f for each in report.results for f in each.findings if f.id.endswith(".diagnosis")]
+
+
+def test_the_published_schema_is_the_one_of_the_code(update_golden: bool) -> None:
+    published = Path(__file__).resolve().parents[2] / "docs" / "reference" / "diagnosis.schema.json"
+    schema = document_schema(Document, SCHEMA, "Diagnosis of a deployed model")
+    if update_golden:
+        published.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    assert json.loads(published.read_text("utf-8")) == schema
