@@ -155,3 +155,16 @@ def broken(good: Good, made: Release) -> bool:
     if not made.model.exists() or state(made) != state(good.release):
         return True
     return open_model(made.model).digest != good.artifact.digest
+
+
+def test_the_fault_of_the_how_to_is_a_fault(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "add-a-fault.md"
+    source = page.read_text("utf-8").split("```python\n")[1].split("```")[0]
+    written: dict[str, Any] = {}
+    exec(compile(source, page.name, "exec"), written)  # noqa: S102 - our own page
+    fault: Fault = written["FAULT"]
+    good = networks.good(tmp_path / "good", "onnx")
+    made = fault.make(good, tmp_path / "bad", 0)
+    assert broken(good, made)
+    assert fault.cause in HYPOTHESES
+    assert fault.name not in FAULTS
