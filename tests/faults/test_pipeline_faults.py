@@ -214,6 +214,13 @@ def test_what_no_sample_shows_is_not_made(fault: str, kinds: tuple[str, ...], tm
         broken(case, FAULTS[fault], 1, tmp_path)
 
 
+def test_without_samples_nothing_is_made(tmp_path: Path) -> None:
+    case = replace(CASES["arrays"](), held_out=held_out((), ()))
+    for name in MADE["arrays"]:
+        with pytest.raises(NotApplicable, match="no held-out sample to show it"):
+            broken(case, FAULTS[name], 1, tmp_path)
+
+
 def test_one_photo_on_its_side_among_hundreds_is_found(tmp_path: Path) -> None:
     case = CASES["classifier"]()
     upright, turned = pictures(kinds=("color", "turned"))

@@ -71,9 +71,9 @@ def option(call: StepCall, name: str) -> Any:
 def with_calls(contract: Contract, side: Side, calls: Iterable[StepCall]) -> Contract:
     """The contract with other steps in one pipeline."""
     pipeline = Pipeline(tuple(calls))
-    return replace(contract, preprocess=pipeline) if side == "preprocess" else replace(
-        contract, postprocess=pipeline
-    )  # fmt: skip
+    if side == "preprocess":
+        return replace(contract, preprocess=pipeline)
+    return replace(contract, postprocess=pipeline)
 
 
 def changed(contract: Contract, side: Side, place: int, /, **options: Any) -> Contract:
@@ -238,6 +238,8 @@ def _make(instances: Instances, good: Good, folder: Path, seed: int, *, refusal:
         NotApplicable: There is no instance, or none that shows.
     """
     listed = list(instances(good.contract))
+    if not len(good.release.held_out):
+        raise NotApplicable("there is no held-out sample to show it")
     why = "it has no instance for this contract"
     for place in np.random.default_rng(seed).permutation(len(listed)):
         broken = _bounded(good.contract, listed[place], good.release.held_out)
