@@ -177,7 +177,12 @@ def single(bench: Bench, seeds: int, part: str) -> Iterator[Row]:
 
 def double(bench: Bench, count: int, part: str) -> Iterator[Row]:
     """Two causes at once, of different hypotheses."""
-    pairs = [(a, b) for a, b in itertools.combinations(explained(), 2) if a.cause != b.cause]
+    # Two edits of one file have one cure (the right file), so the two are taken from different places.
+    pairs = [
+        (a, b)
+        for a, b in itertools.combinations(explained(), 2)
+        if a.cause != b.cause and not (inside((a,)) and inside((b,)))
+    ]
     order = np.random.default_rng(11).permutation(len(pairs))
     made = 0
     for place in order:

@@ -51,7 +51,7 @@ class Judge:
         reference = self._reference
         early, final = [], []
         if reference.feeds is not None and reference.feeds[place] is not None:
-            early.append(_same_feeds(reference.feeds[place] or {}, seen.feed))
+            early.append(same_feeds(reference.feeds[place] or {}, seen.feed))
         if reference.outputs is not None and reference.outputs[place] is not None:
             final.append(same_numbers(reference.outputs[place] or (), seen.outputs))
         if reference.answers is not None and reference.answers[place] is not None:
@@ -74,7 +74,8 @@ class Judge:
         return _same_class(right, got)
 
 
-def _same_feeds(right: Mapping[str, Array], got: Mapping[str, Array] | None) -> float:
+def same_feeds(right: Mapping[str, Array], got: Mapping[str, Array] | None) -> float:
+    """1 when every input agrees, else falls with the distance."""
     if got is None or set(got) != set(right):
         return 0.0
     return min((_one_tensor(right[name], got[name]) for name in right), default=0.0)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from seatrial.diagnosis.agreement import same_feeds
 from seatrial.diagnosis.case import Case, Observation
 from seatrial.diagnosis.hypothesis import Hypothesis, all_hypotheses
 from seatrial.diagnosis.proof import attempt, proved, solves
 from seatrial.diagnosis.result import Attempt, Cause, Diagnosis, Divergence
 from seatrial.diagnosis.screening import Clock, Tried, screen, telling
 from seatrial.diagnosis.sentence import sentence
-from seatrial.diagnosis.setup import Intervention, Stage
+from seatrial.diagnosis.setup import Intervention, Stage, changes
 from seatrial.diagnosis.stages import first_stage
 
 MOST_SAMPLES = 128
@@ -79,7 +80,6 @@ class _Search:
         self.how.progress("comparing stage by stage")
         self.divergence = first_stage(self.case)
         self.hypotheses = self._possible()
-        self.places = telling(self.seen, self.case.seed)
         ranked = self._screened((), until=0.5)
         cause = self._best([[each] for _, each in ranked[:FINALISTS]])
         if cause is None or cause.partial:
@@ -99,15 +99,22 @@ class _Search:
     def _possible(self) -> dict[str, Hypothesis]:
         """The hypotheses that the first diverging stage leaves: equal tensors acquit what made them."""
         known = self.how.hypotheses if self.how.hypotheses is not None else all_hypotheses()
-        compared = (
-            {row["stage"]: bool(row["same"]) for row in self.divergence.compared} if self.divergence else {}
-        )
-        if not compared.get("preprocessed"):
+        if not self._same_tensors():
             return dict(known)
         return {name: each for name, each in known.items() if each.stage not in BEFORE_MODEL}
 
+    def _same_tensors(self) -> bool:
+        """Whether every sample's tensors are the reference's, as far as it knows them."""
+        right = self.case.reference.feeds
+        if right is None:
+            return False
+        pairs = [(right[place], got) for place, got in zip(self.seen.places, self.seen.feeds, strict=True)]
+        return all(a is None or same_feeds(a, b) >= 1.0 for a, b in pairs)
+
     def _screened(self, base: Sequence[Intervention], *, until: float) -> list[tuple[float, Intervention]]:
         setup = base[-1].setup if base else self.case.setup
+        left = self.case.observe(setup, self.seen.places) if base else self.seen
+        places = telling(left, self.case.seed)
         undone = {each.hypothesis for each in base}
         proposals = [
             each
@@ -116,19 +123,18 @@ class _Search:
         ]
         self.tried.count += len(proposals)
         self.how.progress(f"trying {len(proposals)} changes")
-        return screen(self.case, proposals, self.places, self.clock, until=until)
+        return screen(self.case, proposals, places, self.clock, until=until)
 
     def _best(self, chains: Sequence[Sequence[Intervention]]) -> Cause | None:
         """The best proved cause among chains of changes, asked on every sample of the first look."""
         found = []
         for chain in chains:
-            after = self.case.observe(chain[-1].setup, self.seen.places)
-            tried = attempt(chain, self.seen, after)
+            tried = attempt(chain, self.seen, self._observed(chain[-1]))
             self.attempts.append(tried)
             found.append(tried)
             if solves(tried) and self.clock.beyond(0.9):
                 break
-        found.sort(key=lambda each: (-round(each.after, 3), -round(each.closer, 3), _doubt(each)))
+        found.sort(key=lambda each: (-round(each.after, 3), -round(each.closer, 3), self._doubt(each)))
         for tried in found:
             cause = proved(self.case, tried, count=max(self.tried.count, 1))
             if cause is not None:
@@ -154,9 +160,19 @@ class _Search:
 
     def _both_needed(self, pair: Attempt) -> bool:
         """Two causes are claimed only where the pair clearly beats each one alone."""
-        first = self.case.observe(pair.interventions[0].setup, self.seen.places)
-        singles = [each.closer for each in self.attempts if len(each.interventions) == 1]
-        return pair.closer > max([float(first.closeness.mean()), *singles]) + 0.01
+        first = attempt(pair.interventions[:1], self.seen, self._observed(pair.interventions[0]))
+        singles = [first, *(each for each in self.attempts if len(each.interventions) == 1)]
+        if self.case.reference.outputs is not None and solves(pair):
+            return pair.after > max(each.after for each in singles)  # numbers do not come back by chance
+        return pair.closer > max(each.closer for each in singles) + 0.01
+
+    def _observed(self, change: Intervention) -> Observation:
+        return self.case.observe(change.setup, self.seen.places)
+
+    def _doubt(self, tried: Attempt) -> tuple[int, float]:
+        """Smaller for the smaller change, then for what was suspected more."""
+        changed = changes(self.case.setup, tried.interventions[-1].setup)
+        return changed, -sum(each.prior for each in tried.interventions)
 
     def _conclude(self, cause: Cause | None) -> Diagnosis:
         agree = bool(self.seen.agrees.all())
@@ -175,11 +191,6 @@ class _Search:
             seconds=round(self.clock.spent, 3),
             notes=tuple(self.tried.notes),
         )
-
-
-def _doubt(tried: Attempt) -> float:
-    """Smaller for what was suspected more, and for fewer changes."""
-    return len(tried.interventions) - sum(each.prior for each in tried.interventions) / 1000
 
 
 def _diverse(ranked: Sequence[tuple[float, Intervention]], count: int) -> list[tuple[float, Intervention]]:

@@ -69,6 +69,24 @@ class Setup:
         return [place for place, call in enumerate(self.calls(side)) if call.name in names]
 
 
+def changes(one: Setup, other: Setup) -> int:
+    """How many things differ: options of steps, steps more or less, lists, the model, how it is run."""
+    count = 0
+    sides: tuple[Side, ...] = ("preprocess", "postprocess")
+    for side in sides:
+        ours, theirs = one.calls(side), other.calls(side)
+        count += 2 * abs(len(ours) - len(theirs))
+        for a, b in zip(ours, theirs, strict=False):
+            count += 2 * (a.name != b.name)
+            names = {*a.options, *b.options}
+            count += sum(a.options.get(name) != b.options.get(name) for name in names)
+    for name in ("labels", "vocabulary", "inputs", "outputs"):
+        count += getattr(one.contract, name) != getattr(other.contract, name)
+    for name in ("artifact", "runtime", "options", "batch", "payload", "outputs", "where"):
+        count += getattr(one, name) != getattr(other, name)
+    return count
+
+
 class Runner(Protocol):
     """Asks what is deployed: a model in a worker, or a service."""
 
