@@ -14,14 +14,14 @@ from seatrial.contract import Contract, HeldOut, Pipeline, StepCall
 from seatrial.contract.sample import Payload
 from seatrial.errors import SeatrialError
 from seatrial.extensions import get
-from seatrial.faults._fault import Fault, Good, NotApplicable, Release
+from seatrial.faults._fault import Good, NotApplicable, Release
 from seatrial.faults._ideal import ideal_outputs
-from seatrial.text import Text
 
 Side = Literal["preprocess", "postprocess"]
 Instances = Callable[[Contract], Iterator[Contract]]
 
 BASELINE = frozenset({"baseline"})
+SEEN_BY = frozenset({"interface", "accuracy"})
 SIZED = ("resize", "resize_limit", "resize_long", "resize_short", "resize_width")
 TEXTS = ("tokenize_chars", "tokenize_words", "tokenize_bert")
 CONFIDENT = ("topk", "threshold", "ctc_decode")  # steps that read probabilities
@@ -191,44 +191,18 @@ def leading_specials(contract: Contract) -> int:
 # --- the fault -----------------------------------------------------------------------------------------
 
 
-def contract_fault(
-    name: str,
-    title: Text,
-    instances: Instances,
-    *,
-    cause: str = "",
-    number: str = "",
-    kind: Literal["pipeline", "labels"] = "pipeline",
-    checks: Iterable[str] = ("interface", "accuracy"),
-    needs: frozenset[str] = frozenset(),
-    refusal: bool = False,
-    rare: bool = False,
-) -> Fault:
-    """A fault that edits the contract and leaves the model's files as they are.
+def edited(
+    instances: Instances, *, refusal: bool = False, rare: bool = False
+) -> Callable[[Good, Path, int], Release]:
+    """The `make` of a fault that edits the contract and leaves the model's files as they are.
 
     Args:
-        name: As its file, with hyphens.
-        title: What is wrong with the release.
         instances: Gives the broken contracts there are, or raises `NotApplicable` and says why there is none.
             One that changes nothing for the held-out samples is passed over.
-        cause: Name of the hypothesis that explains it.
-        number: Its number in the table of faults.
-        kind: `pipeline`, or `labels` where a list of class names is changed.
-        checks: Checks of which at least one must say no.
-        needs: What the gate must be given to see it.
         refusal: Whether a release that refuses every sample is an instance too: it is found at the first try.
         rare: Whether a few samples of many may show it, so that every one is looked at.
     """
-    return Fault(
-        name=name,
-        title=title,
-        kind=kind,
-        checks=frozenset(checks),
-        make=partial(_make, instances, refusal=refusal, most=_EVERY if rare else _TRIED),
-        number=number,
-        cause=cause,
-        needs=needs,
-    )
+    return partial(_make, instances, refusal=refusal, most=_EVERY if rare else _TRIED)
 
 
 def _make(instances: Instances, good: Good, folder: Path, seed: int, *, refusal: bool, most: int) -> Release:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -17,12 +18,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
                 yield changed(contract, "preprocess", place, alpha=other)
 
 
-FAULT = contract_fault(
-    "alpha-flattened-otherwise",
-    Text("transparent pixels get another background than in training", "透明像素的底色与训练时不同"),
-    _instances,
-    cause="alpha",
+FAULT = Fault(
+    name="alpha-flattened-otherwise",
+    title=Text("transparent pixels get another background than in training", "透明像素的底色与训练时不同"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances, rare=True),
     number="F23",
+    cause="alpha",
     needs=BASELINE,
-    rare=True,
 )

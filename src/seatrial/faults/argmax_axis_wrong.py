@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -21,12 +21,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
                 yield changed(contract, "postprocess", place, axis=other)
 
 
-FAULT = contract_fault(
-    "argmax-axis-wrong",
-    Text("the classes are looked for along another axis", "在错误的轴上取最大值"),
-    _instances,
-    cause="decoding",
+FAULT = Fault(
+    name="argmax-axis-wrong",
+    title=Text("the classes are looked for along another axis", "在错误的轴上取最大值"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances, refusal=True),
     number="F25",
+    cause="decoding",
     needs=BASELINE,
-    refusal=True,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 _OTHER = {"source": "model", "model": "source"}
@@ -17,11 +18,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield changed(contract, "postprocess", place, coordinates=_OTHER[now])
 
 
-FAULT = contract_fault(
-    "boxes-not-scaled-back",
-    Text("boxes are not scaled back to the picture", "检测框没有换算回原图坐标"),
-    _instances,
-    cause="decoding",
+FAULT = Fault(
+    name="boxes-not-scaled-back",
+    title=Text("boxes are not scaled back to the picture", "检测框没有换算回原图坐标"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F25",
+    cause="decoding",
     needs=BASELINE,
 )

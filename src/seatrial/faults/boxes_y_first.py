@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 _OTHER = {"xy": "yx", "yx": "xy"}
@@ -17,11 +18,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield changed(contract, "postprocess", place, order=_OTHER[now])
 
 
-FAULT = contract_fault(
-    "boxes-y-first",
-    Text("x and y of the boxes are exchanged", "检测框的 x 与 y 互换"),
-    _instances,
-    cause="decoding",
+FAULT = Fault(
+    name="boxes-y-first",
+    title=Text("x and y of the boxes are exchanged", "检测框的 x 与 y 互换"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F25",
+    cause="decoding",
     needs=BASELINE,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, contract_fault, inserted, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, edited, inserted, needed, option
 from seatrial.text import Text
 
 _PARTS = (0.875, 0.75)
@@ -22,11 +22,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
             yield inserted(contract, "preprocess", place + 1, StepCall("crop", {"size": window}), call)
 
 
-FAULT = contract_fault(
-    "center-crop-added",
-    Text("the rim of the picture is cut off, unlike in training", "多做了一次中心裁剪，图像边缘丢失"),
-    _instances,
-    cause="geometry",
+FAULT = Fault(
+    name="center-crop-added",
+    title=Text("the rim of the picture is cut off, unlike in training", "多做了一次中心裁剪，图像边缘丢失"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="geometry",
     needs=BASELINE,
 )

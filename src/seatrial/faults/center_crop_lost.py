@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
-from seatrial.faults._fault import NotApplicable
+from seatrial.faults._fault import Fault, NotApplicable
 from seatrial.faults._pipeline import (
     BASELINE,
+    SEEN_BY,
     SIZED,
     calls_of,
     changed,
-    contract_fault,
+    edited,
     exchanged,
     needed,
     option,
@@ -38,11 +39,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
             yield changed(contract, "preprocess", at, size=max(size))
 
 
-FAULT = contract_fault(
-    "center-crop-lost",
-    Text("the center crop is lost", "中心裁剪丢失"),
-    _instances,
-    cause="geometry",
+FAULT = Fault(
+    name="center-crop-lost",
+    title=Text("the center crop is lost", "中心裁剪丢失"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="geometry",
     needs=BASELINE,
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
-from seatrial.faults._fault import NotApplicable
+from seatrial.faults._fault import Fault, NotApplicable
 from seatrial.faults._pipeline import (
     BASELINE,
+    SEEN_BY,
     calls_of,
     changed,
-    contract_fault,
+    edited,
     inserted,
     needed,
     option,
@@ -31,11 +32,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield inserted(contract, "preprocess", place + 1, turn)
 
 
-FAULT = contract_fault(
-    "channels-swapped",
-    Text("red and blue are exchanged", "红蓝通道对调"),
-    _instances,
-    cause="channel-order",
+FAULT = Fault(
+    name="channels-swapped",
+    title=Text("red and blue are exchanged", "红蓝通道对调"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="channel-order",
     needs=BASELINE,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -15,11 +16,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield changed(contract, "postprocess", place, merge=not now)
 
 
-FAULT = contract_fault(
-    "ctc-repeats-kept",
-    Text("repeats of the CTC head are not merged", "CTC 解码没有合并重复字符"),
-    _instances,
-    cause="decoding",
+FAULT = Fault(
+    name="ctc-repeats-kept",
+    title=Text("repeats of the CTC head are not merged", "CTC 解码没有合并重复字符"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F25",
+    cause="decoding",
     needs=BASELINE,
 )

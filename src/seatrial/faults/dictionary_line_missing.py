@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import contract_fault, dictionary, with_names
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import dictionary, edited, with_names
 from seatrial.text import Text
 
 
@@ -15,13 +16,12 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield with_names(contract, "labels", (*names[:place], *names[place + 1 :]))
 
 
-FAULT = contract_fault(
-    "dictionary-line-missing",
-    Text("a line of the dictionary is missing", "字典少了一行"),
-    _instances,
-    cause="label-map",
-    number="F21",
+FAULT = Fault(
+    name="dictionary-line-missing",
+    title=Text("a line of the dictionary is missing", "字典少了一行"),
     kind="labels",
-    checks=("interface",),
-    refusal=True,
+    checks=frozenset({"interface"}),
+    make=edited(_instances, refusal=True),
+    number="F21",
+    cause="label-map",
 )

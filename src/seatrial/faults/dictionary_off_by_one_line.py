@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, contract_fault, dictionary, with_names
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, dictionary, edited, with_names
 from seatrial.text import Text
 
 
@@ -16,13 +17,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
     yield with_names(contract, "labels", (*names[:10], *names[11:], ""))
 
 
-FAULT = contract_fault(
-    "dictionary-off-by-one-line",
-    Text("the dictionary is off by one line", "字典错位一行"),
-    _instances,
-    cause="label-map",
-    number="F21",
+FAULT = Fault(
+    name="dictionary-off-by-one-line",
+    title=Text("the dictionary is off by one line", "字典错位一行"),
     kind="labels",
-    checks=("interface",),
+    checks=frozenset({"interface"}),
+    make=edited(_instances),
+    number="F21",
+    cause="label-map",
     needs=BASELINE,
 )

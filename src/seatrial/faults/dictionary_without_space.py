@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
+from seatrial.faults._fault import Fault, NotApplicable
 from seatrial.faults._pipeline import (
     BASELINE,
+    SEEN_BY,
     calls_of,
     changed,
-    contract_fault,
     dictionary,
+    edited,
     option,
     with_names,
 )
@@ -26,12 +27,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
     yield changed(without, "postprocess", place, space=False)
 
 
-FAULT = contract_fault(
-    "dictionary-without-space",
-    Text("the dictionary is used without its space", "字典没有加上空格字符"),
-    _instances,
-    cause="label-map",
-    number="F21",
+FAULT = Fault(
+    name="dictionary-without-space",
+    title=Text("the dictionary is used without its space", "字典没有加上空格字符"),
     kind="labels",
+    checks=SEEN_BY,
+    make=edited(_instances),
+    number="F21",
+    cause="label-map",
     needs=BASELINE,
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
+from seatrial.faults._fault import Fault
 from seatrial.faults._pipeline import (
     BASELINE,
+    SEEN_BY,
     calls_of,
-    contract_fault,
+    edited,
     exchanged,
     image_end,
     image_order,
@@ -33,11 +35,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
             yield exchanged(contract, "preprocess", place, scaled, *cut, rest)
 
 
-FAULT = contract_fault(
-    "dtype-truncated",
-    Text("numbers are cut to integers on the way", "数值在途中被截成整数"),
-    _instances,
-    cause="dtype",
+FAULT = Fault(
+    name="dtype-truncated",
+    title=Text("numbers are cut to integers on the way", "数值在途中被截成整数"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="dtype",
     needs=BASELINE,
 )

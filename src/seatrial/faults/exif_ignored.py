@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -15,12 +16,15 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield changed(contract, "preprocess", place, exif=not upright)
 
 
-FAULT = contract_fault(
-    "exif-ignored",
-    Text("the orientation in EXIF is handled otherwise than in training", "EXIF 方向的处理与训练时不同"),
-    _instances,
-    cause="orientation",
+FAULT = Fault(
+    name="exif-ignored",
+    title=Text(
+        "the orientation in EXIF is handled otherwise than in training", "EXIF 方向的处理与训练时不同"
+    ),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances, rare=True),
     number="F23",
+    cause="orientation",
     needs=BASELINE,
-    rare=True,
 )

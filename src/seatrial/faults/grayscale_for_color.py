@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, contract_fault, inserted, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, edited, inserted, needed, option
 from seatrial.text import Text
 
 
@@ -20,11 +20,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield inserted(contract, "preprocess", place + 1, gray, back)
 
 
-FAULT = contract_fault(
-    "grayscale-for-color",
-    Text("pictures are fed in gray", "彩色图像被转成灰度后送入"),
-    _instances,
-    cause="grayscale",
+FAULT = Fault(
+    name="grayscale-for-color",
+    title=Text("pictures are fed in gray", "彩色图像被转成灰度后送入"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="grayscale",
     needs=BASELINE,
 )

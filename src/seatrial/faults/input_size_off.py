@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from seatrial.contract import Contract, StepCall
-from seatrial.faults._pipeline import BASELINE, SIZED, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, SIZED, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -48,11 +49,13 @@ _OTHERS = {
     "resize_width": _widths,
 }
 
-FAULT = contract_fault(
-    "input-size-off",
-    Text("pictures are resized to another size than in training", "图像缩放的目标尺寸与训练时不同"),
-    _instances,
-    cause="geometry",
+FAULT = Fault(
+    name="input-size-off",
+    title=Text("pictures are resized to another size than in training", "图像缩放的目标尺寸与训练时不同"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="geometry",
     needs=BASELINE,
 )

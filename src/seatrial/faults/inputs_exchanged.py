@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, option, places
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, option, places
 from seatrial.text import Text
 
 
@@ -25,10 +25,12 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         raise NotApplicable("the model takes one input")
 
 
-FAULT = contract_fault(
-    "inputs-exchanged",
-    Text("two inputs are exchanged", "两个输入互换"),
-    _instances,
+FAULT = Fault(
+    name="inputs-exchanged",
+    title=Text("two inputs are exchanged", "两个输入互换"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F25",
     needs=BASELINE,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, SIZED, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, SIZED, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 _EVERY = ("nearest", "linear", "cubic", "area", "lanczos")
@@ -21,11 +22,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
                 yield changed(contract, "preprocess", place, interpolation=other)
 
 
-FAULT = contract_fault(
-    "interpolation-changed",
-    Text("resized with another interpolation", "缩放使用了不同的插值方式"),
-    _instances,
-    cause="resize",
+FAULT = Fault(
+    name="interpolation-changed",
+    title=Text("resized with another interpolation", "缩放使用了不同的插值方式"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="resize",
     needs=BASELINE,
 )

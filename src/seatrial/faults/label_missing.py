@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import class_labels, contract_fault, with_names
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import class_labels, edited, with_names
 from seatrial.text import Text
 
 
@@ -15,13 +16,12 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield with_names(contract, "labels", (*names[:place], *names[place + 1 :]))
 
 
-FAULT = contract_fault(
-    "label-missing",
-    Text("one label is missing", "标签表缺少一个标签"),
-    _instances,
-    cause="label-map",
-    number="F21",
+FAULT = Fault(
+    name="label-missing",
+    title=Text("one label is missing", "标签表缺少一个标签"),
     kind="labels",
-    checks=("interface",),
-    refusal=True,
+    checks=frozenset({"interface"}),
+    make=edited(_instances, refusal=True),
+    number="F21",
+    cause="label-map",
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import class_labels, contract_fault, with_names
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import class_labels, edited, with_names
 from seatrial.text import Text
 
 
@@ -15,12 +16,12 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield with_names(contract, "labels", (*names[: place + 1], name, *names[place + 2 :]))
 
 
-FAULT = contract_fault(
-    "label-twice",
-    Text("one label stands there twice", "同一个标签出现两次"),
-    _instances,
-    cause="label-map",
-    number="F21",
+FAULT = Fault(
+    name="label-twice",
+    title=Text("one label stands there twice", "同一个标签出现两次"),
     kind="labels",
-    checks=("interface",),
+    checks=frozenset({"interface"}),
+    make=edited(_instances),
+    number="F21",
+    cause="label-map",
 )

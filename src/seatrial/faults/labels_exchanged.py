@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, class_labels, contract_fault, with_names
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, class_labels, edited, with_names
 from seatrial.text import Text
 
 _PAIRS = 60
@@ -20,13 +21,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield with_names(contract, "labels", swapped)
 
 
-FAULT = contract_fault(
-    "labels-exchanged",
-    Text("two labels are exchanged", "两个标签互换"),
-    _instances,
-    cause="label-map",
-    number="F21",
+FAULT = Fault(
+    name="labels-exchanged",
+    title=Text("two labels are exchanged", "两个标签互换"),
     kind="labels",
-    checks=("interface",),
+    checks=frozenset({"interface"}),
+    make=edited(_instances),
+    number="F21",
+    cause="label-map",
     needs=BASELINE,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, class_labels, contract_fault, with_names
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, class_labels, edited, with_names
 from seatrial.text import Text
 
 
@@ -15,13 +16,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
     yield with_names(contract, "labels", (names[-1], *names[:-1]))
 
 
-FAULT = contract_fault(
-    "labels-shifted",
-    Text("the label map is shifted by one", "标签表整体错位一位"),
-    _instances,
-    cause="label-map",
-    number="F21",
+FAULT = Fault(
+    name="labels-shifted",
+    title=Text("the label map is shifted by one", "标签表整体错位一位"),
     kind="labels",
-    checks=("interface",),
+    checks=frozenset({"interface"}),
+    make=edited(_instances),
+    number="F21",
+    cause="label-map",
     needs=BASELINE,
 )

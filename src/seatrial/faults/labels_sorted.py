@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, class_labels, contract_fault, with_names
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, class_labels, edited, with_names
 from seatrial.text import Text
 
 
@@ -17,13 +17,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
     yield with_names(contract, "labels", sorted(names))
 
 
-FAULT = contract_fault(
-    "labels-sorted",
-    Text("labels are in alphabetical order, not in that of training", "标签被按字母顺序排序"),
-    _instances,
-    cause="label-map",
-    number="F21",
+FAULT = Fault(
+    name="labels-sorted",
+    title=Text("labels are in alphabetical order, not in that of training", "标签被按字母顺序排序"),
     kind="labels",
-    checks=("interface",),
+    checks=frozenset({"interface"}),
+    make=edited(_instances),
+    number="F21",
+    cause="label-map",
     needs=BASELINE,
 )

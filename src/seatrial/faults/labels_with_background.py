@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, class_labels, contract_fault, with_names
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, class_labels, edited, with_names
 from seatrial.text import Text
 
 _NAME = "background"
@@ -19,13 +20,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield with_names(contract, "labels", (_NAME, *names[:-1]))
 
 
-FAULT = contract_fault(
-    "labels-with-background",
-    Text("labels are off by one for a background class", "因背景类而整体错位一位"),
-    _instances,
-    cause="label-map",
-    number="F21",
+FAULT = Fault(
+    name="labels-with-background",
+    title=Text("labels are off by one for a background class", "因背景类而整体错位一位"),
     kind="labels",
-    checks=("interface",),
+    checks=frozenset({"interface"}),
+    make=edited(_instances),
+    number="F21",
+    cause="label-map",
     needs=BASELINE,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, contract_fault, exchanged, needed, option, places
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, edited, exchanged, needed, option, places
 from seatrial.text import Text
 
 
@@ -22,14 +22,16 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield exchanged(contract, "preprocess", place, StepCall("reshape", {"shape": shape}))
 
 
-FAULT = contract_fault(
-    "layout-reshaped",
-    Text(
+FAULT = Fault(
+    name="layout-reshaped",
+    title=Text(
         "height-width-channel is reshaped, not transposed, to channel-height-width",
         "HWC 直接 reshape 成 CHW 而未转置",
     ),
-    _instances,
-    cause="layout",
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="layout",
     needs=BASELINE,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -17,11 +18,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
                 yield changed(contract, "preprocess", place, limit=other)
 
 
-FAULT = contract_fault(
-    "limit-type-changed",
-    Text("the size limit holds for the other side of the picture", "尺寸限制用错了边（limit_type）"),
-    _instances,
-    cause="geometry",
+FAULT = Fault(
+    name="limit-type-changed",
+    title=Text("the size limit holds for the other side of the picture", "尺寸限制用错了边（limit_type）"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="geometry",
     needs=BASELINE,
 )

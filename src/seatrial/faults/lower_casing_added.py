@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, TEXTS, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, TEXTS, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -17,11 +17,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield changed(contract, "preprocess", place, lower=True)
 
 
-FAULT = contract_fault(
-    "lower-casing-added",
-    Text("text is put into lower case, unlike in training", "文本被转换为小写，与训练时不同"),
-    _instances,
-    cause="casing",
+FAULT = Fault(
+    name="lower-casing-added",
+    title=Text("text is put into lower case, unlike in training", "文本被转换为小写，与训练时不同"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="casing",
     needs=BASELINE,
 )

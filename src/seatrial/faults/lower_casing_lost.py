@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, TEXTS, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, TEXTS, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -17,11 +17,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield changed(contract, "preprocess", place, lower=False)
 
 
-FAULT = contract_fault(
-    "lower-casing-lost",
-    Text("text is no longer put into lower case", "文本不再转换为小写"),
-    _instances,
-    cause="casing",
+FAULT = Fault(
+    name="lower-casing-lost",
+    title=Text("text is no longer put into lower case", "文本不再转换为小写"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="casing",
     needs=BASELINE,
 )

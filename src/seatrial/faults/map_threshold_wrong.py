@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, changed, contract_fault, needed
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, changed, edited, needed
 from seatrial.text import Text
 
 
@@ -15,11 +16,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
             yield changed(contract, "postprocess", place, thresh=other)
 
 
-FAULT = contract_fault(
-    "map-threshold-wrong",
-    Text("the threshold of the text map is another one", "文本概率图的阈值不对"),
-    _instances,
-    cause="threshold",
+FAULT = Fault(
+    name="map-threshold-wrong",
+    title=Text("the threshold of the text map is another one", "文本概率图的阈值不对"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F25",
+    cause="threshold",
     needs=BASELINE,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -17,11 +18,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
                 yield changed(contract, "preprocess", place, max_length=other)
 
 
-FAULT = contract_fault(
-    "max-length-cut",
-    Text("texts are cut after fewer tokens than in training", "文本被截得比训练时更短"),
-    _instances,
-    cause="max-length",
+FAULT = Fault(
+    name="max-length-cut",
+    title=Text("texts are cut after fewer tokens than in training", "文本被截得比训练时更短"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="max-length",
     needs=BASELINE,
 )

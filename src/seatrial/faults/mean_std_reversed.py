@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -19,11 +19,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield changed(contract, "preprocess", place, mean=mean[::-1], std=std[::-1])
 
 
-FAULT = contract_fault(
-    "mean-std-reversed",
-    Text("mean and deviation are given in reverse channel order", "均值与标准差的通道顺序写反"),
-    _instances,
-    cause="mean-std",
+FAULT = Fault(
+    name="mean-std-reversed",
+    title=Text("mean and deviation are given in reverse channel order", "均值与标准差的通道顺序写反"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F22",
+    cause="mean-std",
     needs=BASELINE,
 )

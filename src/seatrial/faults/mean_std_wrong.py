@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
+from seatrial.faults._fault import Fault
 from seatrial.faults._pipeline import (
     BASELINE,
+    SEEN_BY,
     calls_of,
     changed,
-    contract_fault,
+    edited,
     image_end,
     image_order,
     inserted,
@@ -47,11 +49,13 @@ def _same(one: tuple[tuple[float, ...], ...], other: tuple[tuple[float, ...], ..
     return [sorted(set(each)) for each in one] == [sorted(set(each)) for each in other]
 
 
-FAULT = contract_fault(
-    "mean-std-wrong",
-    Text("normalized with the mean and deviation of another model", "归一化用了其他模型的均值与标准差"),
-    _instances,
-    cause="mean-std",
+FAULT = Fault(
+    name="mean-std-wrong",
+    title=Text("normalized with the mean and deviation of another model", "归一化用了其他模型的均值与标准差"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F22",
+    cause="mean-std",
     needs=BASELINE,
 )

@@ -8,8 +8,8 @@ from typing import Literal
 
 from seatrial.contract import Contract
 from seatrial.contract.labels import fingerprint
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, contract_fault, leading_specials, with_names
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, edited, leading_specials, with_names
 from seatrial.text import Text
 
 
@@ -30,13 +30,13 @@ def _edited(
     return replace(broken, fingerprints={**contract.fingerprints, what: fingerprint(names)})
 
 
-FAULT = contract_fault(
-    "names-not-as-fingerprinted",
-    Text("a list of names is not the one its fingerprint vouches for", "名称列表与其指纹不符"),
-    _instances,
-    cause="label-map",
-    number="F21",
+FAULT = Fault(
+    name="names-not-as-fingerprinted",
+    title=Text("a list of names is not the one its fingerprint vouches for", "名称列表与其指纹不符"),
     kind="labels",
-    checks=("interface",),
+    checks=frozenset({"interface"}),
+    make=edited(_instances),
+    number="F21",
+    cause="label-map",
     needs=BASELINE,
 )

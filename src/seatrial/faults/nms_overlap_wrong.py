@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -17,11 +18,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
                 yield changed(contract, "postprocess", place, iou=other)
 
 
-FAULT = contract_fault(
-    "nms-overlap-wrong",
-    Text("boxes are dropped at another overlap", "非极大值抑制的重叠阈值不对"),
-    _instances,
-    cause="threshold",
+FAULT = Fault(
+    name="nms-overlap-wrong",
+    title=Text("boxes are dropped at another overlap", "非极大值抑制的重叠阈值不对"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F25",
+    cause="threshold",
     needs=BASELINE,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, contract_fault, inserted, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, edited, inserted, needed, option
 from seatrial.text import Text
 
 
@@ -19,11 +19,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield inserted(contract, "preprocess", place + 1, again)
 
 
-FAULT = contract_fault(
-    "normalized-twice",
-    Text("mean and deviation are applied twice", "均值与标准差被应用了两次"),
-    _instances,
-    cause="mean-std",
+FAULT = Fault(
+    name="normalized-twice",
+    title=Text("mean and deviation are applied twice", "均值与标准差被应用了两次"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F22",
+    cause="mean-std",
     needs=BASELINE,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -17,12 +18,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
                 yield changed(contract, "postprocess", place, output=other)
 
 
-FAULT = contract_fault(
-    "output-mistaken",
-    Text("the answer is made of another output", "取错了模型输出"),
-    _instances,
-    cause="decoding",
+FAULT = Fault(
+    name="output-mistaken",
+    title=Text("the answer is made of another output", "取错了模型输出"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances, refusal=True),
     number="F25",
+    cause="decoding",
     needs=BASELINE,
-    refusal=True,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, contract_fault, exchanged, image_pads
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, edited, exchanged, image_pads
 from seatrial.text import Text
 
 
@@ -14,11 +15,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield exchanged(contract, "preprocess", place)
 
 
-FAULT = contract_fault(
-    "pad-omitted",
-    Text("the picture is not padded", "图像没有填充"),
-    _instances,
-    cause="geometry",
+FAULT = Fault(
+    name="pad-omitted",
+    title=Text("the picture is not padded", "图像没有填充"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="geometry",
     needs=BASELINE,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, image_pads, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, image_pads, option
 from seatrial.text import Text
 
 
@@ -17,11 +18,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
                 yield changed(contract, "preprocess", place, where=other)
 
 
-FAULT = contract_fault(
-    "pad-side-changed",
-    Text("the picture is padded on another side", "图像填充的位置不对"),
-    _instances,
-    cause="geometry",
+FAULT = Fault(
+    name="pad-side-changed",
+    title=Text("the picture is padded on another side", "图像填充的位置不对"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="geometry",
     needs=BASELINE,
 )

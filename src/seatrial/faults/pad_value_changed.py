@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, image_pads, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, image_pads, option
 from seatrial.text import Text
 
 _BYTES = (0.0, 114.0, 255.0)
@@ -30,11 +31,13 @@ def _fills(before: tuple[StepCall, ...]) -> tuple[float, ...]:
     return (0.0, *(round((each * scale - middle) / spread, 4) for each in (0.0, 255.0)))
 
 
-FAULT = contract_fault(
-    "pad-value-changed",
-    Text("the picture is padded with another value", "图像填充值不对"),
-    _instances,
-    cause="geometry",
+FAULT = Fault(
+    name="pad-value-changed",
+    title=Text("the picture is padded with another value", "图像填充值不对"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="geometry",
     needs=BASELINE,
 )

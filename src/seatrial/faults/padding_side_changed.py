@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option, places
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option, places
 from seatrial.text import Text
 
 _OTHER = {"end": "start", "start": "end", "center": "start"}
@@ -27,11 +27,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         raise NotApplicable("texts are not filled up")
 
 
-FAULT = contract_fault(
-    "padding-side-changed",
-    Text("texts are filled up on the other side", "文本填充到了另一侧"),
-    _instances,
-    cause="padding-side",
+FAULT = Fault(
+    name="padding-side-changed",
+    title=Text("texts are filled up on the other side", "文本填充到了另一侧"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="padding-side",
     needs=BASELINE,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option, places
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option, places
 from seatrial.text import Text
 
 _SEVERAL = 4
@@ -30,11 +30,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         raise NotApplicable("texts are not filled up")
 
 
-FAULT = contract_fault(
-    "padding-token-wrong",
-    Text("texts are filled up with another token", "文本用错误的词填充"),
-    _instances,
-    cause="vocabulary",
+FAULT = Fault(
+    name="padding-token-wrong",
+    title=Text("texts are filled up with another token", "文本用错误的词填充"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="vocabulary",
     needs=BASELINE,
 )

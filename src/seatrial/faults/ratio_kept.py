@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, contract_fault, exchanged, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, edited, exchanged, needed, option
 from seatrial.text import Text
 
 
@@ -27,11 +27,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
             )
 
 
-FAULT = contract_fault(
-    "ratio-kept",
-    Text("pictures are padded where training stretched them", "训练时拉伸，部署时却保持比例并填充"),
-    _instances,
-    cause="geometry",
+FAULT = Fault(
+    name="ratio-kept",
+    title=Text("pictures are padded where training stretched them", "训练时拉伸，部署时却保持比例并填充"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="geometry",
     needs=BASELINE,
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
-from seatrial.faults._fault import NotApplicable
+from seatrial.faults._fault import Fault, NotApplicable
 from seatrial.faults._pipeline import (
     BASELINE,
+    SEEN_BY,
     SIZED,
     calls_of,
-    contract_fault,
+    edited,
     exchanged,
     needed,
     option,
@@ -46,11 +47,13 @@ def _stretched(contract: Contract, place: int) -> tuple[int, int] | None:
     return option(call, "size"), option(call, "size")
 
 
-FAULT = contract_fault(
-    "ratio-lost",
-    Text("pictures are stretched: their ratio is lost", "图像被拉伸，长宽比丢失"),
-    _instances,
-    cause="geometry",
+FAULT = Fault(
+    name="ratio-lost",
+    title=Text("pictures are stretched: their ratio is lost", "图像被拉伸，长宽比丢失"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="geometry",
     needs=BASELINE,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, SIZED, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, SIZED, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 _GRIDS = ("align_corners", "asymmetric")
@@ -22,11 +22,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
                 yield changed(contract, "preprocess", place, library=grid)
 
 
-FAULT = contract_fault(
-    "resize-grid-changed",
-    Text("resized without the half-pixel offset", "缩放时缺少半像素偏移"),
-    _instances,
-    cause="resize",
+FAULT = Fault(
+    name="resize-grid-changed",
+    title=Text("resized without the half-pixel offset", "缩放时缺少半像素偏移"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="resize",
     needs=BASELINE,
 )

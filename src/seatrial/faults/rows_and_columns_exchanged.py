@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
+from seatrial.faults._fault import Fault
 from seatrial.faults._pipeline import (
     BASELINE,
+    SEEN_BY,
     calls_of,
     changed,
-    contract_fault,
+    edited,
     image_end,
     image_order,
     inserted,
@@ -30,11 +32,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield inserted(contract, "preprocess", image_end(contract), StepCall("transpose", {"order": order}))
 
 
-FAULT = contract_fault(
-    "rows-and-columns-exchanged",
-    Text("height and width are exchanged", "高与宽被对调"),
-    _instances,
-    cause="layout",
+FAULT = Fault(
+    name="rows-and-columns-exchanged",
+    title=Text("height and width are exchanged", "高与宽被对调"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="layout",
     needs=BASELINE,
 )

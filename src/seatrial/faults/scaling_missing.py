@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -17,11 +17,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield changed(contract, "preprocess", place, scale=1.0)
 
 
-FAULT = contract_fault(
-    "scaling-missing",
-    Text("pixels are not divided by 255", "像素值没有除以 255"),
-    _instances,
-    cause="scaling",
+FAULT = Fault(
+    name="scaling-missing",
+    title=Text("pixels are not divided by 255", "像素值没有除以 255"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="scaling",
     needs=BASELINE,
 )

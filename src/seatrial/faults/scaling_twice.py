@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
+from seatrial.faults._fault import Fault
 from seatrial.faults._pipeline import (
     BASELINE,
+    SEEN_BY,
     calls_of,
     changed,
-    contract_fault,
+    edited,
     image_end,
     image_order,
     inserted,
@@ -30,11 +32,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield inserted(contract, "preprocess", image_end(contract), again)
 
 
-FAULT = contract_fault(
-    "scaling-twice",
-    Text("pixels are divided by 255 twice", "像素值被两次除以 255"),
-    _instances,
-    cause="scaling",
+FAULT = Fault(
+    name="scaling-twice",
+    title=Text("pixels are divided by 255 twice", "像素值被两次除以 255"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="scaling",
     needs=BASELINE,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 _OPTIONS = {"threshold": "at", "detection_rows": "score", "nms": "score", "db_boxes": "box_thresh"}
@@ -21,11 +22,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
                 yield changed(contract, "postprocess", place, **{name: other})
 
 
-FAULT = contract_fault(
-    "score-threshold-wrong",
-    Text("the score threshold is another one", "分数阈值不对"),
-    _instances,
-    cause="threshold",
+FAULT = Fault(
+    name="score-threshold-wrong",
+    title=Text("the score threshold is another one", "分数阈值不对"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F25",
+    cause="threshold",
     needs=BASELINE,
 )

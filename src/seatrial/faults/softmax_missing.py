@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, contract_fault, exchanged, needed
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, edited, exchanged, needed
 from seatrial.text import Text
 
 
@@ -14,12 +15,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield exchanged(contract, "postprocess", place)
 
 
-FAULT = contract_fault(
-    "softmax-missing",
-    Text("softmax is missing after the model", "缺少 softmax"),
-    _instances,
-    cause="softmax",
+FAULT = Fault(
+    name="softmax-missing",
+    title=Text("softmax is missing after the model", "缺少 softmax"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances, refusal=True),
     number="F25",
+    cause="softmax",
     needs=BASELINE,
-    refusal=True,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -15,11 +16,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield changed(contract, "preprocess", place, spaces=not now)
 
 
-FAULT = contract_fault(
-    "spaces-changed",
-    Text("white space is handled otherwise than in training", "空白字符的处理与训练时不同"),
-    _instances,
-    cause="token-unit",
+FAULT = Fault(
+    name="spaces-changed",
+    title=Text("white space is handled otherwise than in training", "空白字符的处理与训练时不同"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="token-unit",
     needs=BASELINE,
 )

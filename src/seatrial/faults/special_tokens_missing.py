@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -15,11 +16,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield changed(contract, "preprocess", place, special=not special)
 
 
-FAULT = contract_fault(
-    "special-tokens-missing",
-    Text("[CLS] and [SEP] are missing", "缺少 [CLS] 与 [SEP]"),
-    _instances,
-    cause="special-tokens",
+FAULT = Fault(
+    name="special-tokens-missing",
+    title=Text("[CLS] and [SEP] are missing", "缺少 [CLS] 与 [SEP]"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="special-tokens",
     needs=BASELINE,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -19,11 +20,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield changed(contract, "preprocess", place, rounding="nearest" if rounding == "up" else "up")
 
 
-FAULT = contract_fault(
-    "stride-changed",
-    Text("sides are rounded to another multiple than the network's stride", "边长没有按网络步长取整"),
-    _instances,
-    cause="geometry",
+FAULT = Fault(
+    name="stride-changed",
+    title=Text("sides are rounded to another multiple than the network's stride", "边长没有按网络步长取整"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F23",
+    cause="geometry",
     needs=BASELINE,
 )

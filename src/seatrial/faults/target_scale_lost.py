@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -18,11 +18,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield changed(contract, "postprocess", place, scale=None, offset=None)
 
 
-FAULT = contract_fault(
-    "target-scale-lost",
-    Text("the scaling of the target is not undone", "没有还原回归目标的缩放"),
-    _instances,
-    cause="decoding",
+FAULT = Fault(
+    name="target-scale-lost",
+    title=Text("the scaling of the target is not undone", "没有还原回归目标的缩放"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F25",
+    cause="decoding",
     needs=BASELINE,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import calls_of, contract_fault, exchanged, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import SEEN_BY, calls_of, edited, exchanged, needed, option
 from seatrial.text import Text
 
 
@@ -19,10 +19,11 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield exchanged(contract, "preprocess", place, StepCall(call.name, {**call.options, "types": None}))
 
 
-FAULT = contract_fault(
-    "token-types-missing",
-    Text("the input for token types is not fed", "没有送入 token_type_ids"),
-    _instances,
+FAULT = Fault(
+    name="token-types-missing",
+    title=Text("the input for token types is not fed", "没有送入 token_type_ids"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances, refusal=True),
     number="F24",
-    refusal=True,
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract, StepCall
+from seatrial.faults._fault import Fault
 from seatrial.faults._pipeline import (
     BASELINE,
+    SEEN_BY,
     TEXTS,
     calls_of,
     changed,
-    contract_fault,
+    edited,
     exchanged,
     needed,
     option,
@@ -31,11 +33,15 @@ def _instances(contract: Contract) -> Iterator[Contract]:
             yield exchanged(contract, "preprocess", place, StepCall(_OTHER[call.name], kept))
 
 
-FAULT = contract_fault(
-    "token-unit-changed",
-    Text("text is cut into words for characters, or the other way round", "分词单位不对：按词与按字混淆"),
-    _instances,
-    cause="token-unit",
+FAULT = Fault(
+    name="token-unit-changed",
+    title=Text(
+        "text is cut into words for characters, or the other way round", "分词单位不对：按词与按字混淆"
+    ),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="token-unit",
     needs=BASELINE,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -16,11 +17,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
             yield changed(contract, "postprocess", place, unclip_ratio=round(now * factor, 3))
 
 
-FAULT = contract_fault(
-    "unclip-ratio-wrong",
-    Text("text boxes are grown by another ratio", "文本框扩张比例（unclip_ratio）不对"),
-    _instances,
-    cause="decoding",
+FAULT = Fault(
+    name="unclip-ratio-wrong",
+    title=Text("text boxes are grown by another ratio", "文本框扩张比例（unclip_ratio）不对"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F25",
+    cause="decoding",
     needs=BASELINE,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, TEXTS, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, TEXTS, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -18,11 +18,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
             yield changed(contract, "preprocess", place, form=form)
 
 
-FAULT = contract_fault(
-    "unicode-form-added",
-    Text("characters are folded that training kept apart", "多做了一次 Unicode 规范化，与训练时不同"),
-    _instances,
-    cause="unicode-form",
+FAULT = Fault(
+    name="unicode-form-added",
+    title=Text("characters are folded that training kept apart", "多做了一次 Unicode 规范化，与训练时不同"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="unicode-form",
     needs=BASELINE,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, TEXTS, calls_of, changed, contract_fault, needed, option
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, TEXTS, calls_of, changed, edited, needed, option
 from seatrial.text import Text
 
 
@@ -21,11 +21,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
                 yield changed(contract, "preprocess", place, form=other)
 
 
-FAULT = contract_fault(
-    "unicode-form-lost",
-    Text("full-width characters are no longer folded", "不再做全角转半角（Unicode 规范化丢失）"),
-    _instances,
-    cause="unicode-form",
+FAULT = Fault(
+    name="unicode-form-lost",
+    title=Text("full-width characters are no longer folded", "不再做全角转半角（Unicode 规范化丢失）"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="unicode-form",
     needs=BASELINE,
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
+from seatrial.faults._fault import Fault, NotApplicable
 from seatrial.faults._pipeline import (
     BASELINE,
+    SEEN_BY,
     calls_of,
     changed,
-    contract_fault,
+    edited,
     needed,
     option,
     places,
@@ -35,11 +36,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
     needed(contract, "preprocess", "lookup", "tokenize_bert")
 
 
-FAULT = contract_fault(
-    "unknown-token-wrong",
-    Text("unknown words get the id of another token", "未登录词映射到了错误的编号"),
-    _instances,
-    cause="vocabulary",
+FAULT = Fault(
+    name="unknown-token-wrong",
+    title=Text("unknown words get the id of another token", "未登录词映射到了错误的编号"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="vocabulary",
     needs=BASELINE,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._pipeline import BASELINE, contract_fault, leading_specials, with_names
+from seatrial.faults._fault import Fault
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, edited, leading_specials, with_names
 from seatrial.text import Text
 
 
@@ -18,11 +19,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
     yield with_names(contract, "vocabulary", (*words[:first], *words[first + 1 :], blank))
 
 
-FAULT = contract_fault(
-    "vocabulary-shifted",
-    Text("the vocabulary is shifted by one", "词表整体错位一行"),
-    _instances,
-    cause="vocabulary",
+FAULT = Fault(
+    name="vocabulary-shifted",
+    title=Text("the vocabulary is shifted by one", "词表整体错位一行"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="vocabulary",
     needs=BASELINE,
 )

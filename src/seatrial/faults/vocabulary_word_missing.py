@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.contract import Contract
-from seatrial.faults._fault import NotApplicable
-from seatrial.faults._pipeline import BASELINE, contract_fault, leading_specials, with_names
+from seatrial.faults._fault import Fault, NotApplicable
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, edited, leading_specials, with_names
 from seatrial.text import Text
 
 _PLACES = 8
@@ -23,11 +23,13 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         yield with_names(contract, "vocabulary", (*words[:place], *words[place + 1 :]))
 
 
-FAULT = contract_fault(
-    "vocabulary-word-missing",
-    Text("one token is missing from the vocabulary", "词表缺少一个词"),
-    _instances,
-    cause="vocabulary",
+FAULT = Fault(
+    name="vocabulary-word-missing",
+    title=Text("one token is missing from the vocabulary", "词表缺少一个词"),
+    kind="pipeline",
+    checks=SEEN_BY,
+    make=edited(_instances),
     number="F24",
+    cause="vocabulary",
     needs=BASELINE,
 )
