@@ -326,6 +326,7 @@ def test_a_failed_check_is_told_why(wrong: Path, capsys: pytest.CaptureFixture[s
     assert main([*arguments, "-o", "out"]) == 1
     assert "The service normalizes; training did not." in capsys.readouterr().out
     report = read_report(wrong / "out" / "report.json")
+    assert report.reason.en.endswith("Why: The service normalizes; training did not.")
     finding = next(f for each in report.results for f in each.findings if f.id == "accuracy.diagnosis")
     assert finding.where.startswith("contract.yaml line ")
     assert finding.cause is not None

@@ -47,11 +47,14 @@ def with_diagnosis(
     try:
         document = _document(trial, failed[0], source, budget, say)
     except SeatrialError as error:
-        finding = _broken(failed[0], error)
+        finding = _broken(failed[0], error.message, error.hint)
+    except Exception as error:  # noqa: BLE001 - the gate has answered; a broken diagnosis must not cost the report
+        finding = _broken(failed[0], f"it broke: {type(error).__name__}: {error}")
     else:
         finding = finding_of(document, failed[0])
     return replace(
         report,
+        reason=_with_why(report.reason, finding),
         results=tuple(
             # Second: what failed comes first, then why, then everything else.
             replace(
@@ -64,6 +67,13 @@ def with_diagnosis(
             for each in report.results
         ),
     )
+
+
+def _with_why(reason: Text, finding: Finding) -> Text:
+    """The gate's reason with the proved cause, so that the first screen has both."""
+    if finding.cause is None:
+        return reason
+    return Text(f"{reason.en} Why: {finding.cause.en}", f"{reason.zh}原因：{finding.cause.zh}")
 
 
 def _document(trial: Trial, failed: str, source: str, budget: float, say: Callable[[str], None]) -> Document:
@@ -207,11 +217,11 @@ def _joined(texts: list[Text]) -> Text:
     return Text(" ".join(each.en for each in texts), "".join(each.zh for each in texts))
 
 
-def _broken(check: str, error: SeatrialError) -> Finding:
+def _broken(check: str, message: str, hint: str = "") -> Finding:
     return Finding(
         f"{check}.diagnosis",
         Verdict.SKIP,
-        Text(f"No diagnosis: {error.message}", f"未能诊断：{error.message}"),
+        Text(f"No diagnosis: {message}", f"未能诊断：{message}"),
         examined=0,
-        fix=Text(error.hint, error.hint) if error.hint else None,
+        fix=Text(hint, hint) if hint else None,
     )
