@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from seatrial.checks import deployment, structure
@@ -12,8 +14,11 @@ from seatrial.checks._finding import Verdict
 from seatrial.checks._gate import run_check
 from seatrial.checks._graph_view import signatures
 from seatrial.checks._structure_findings import judge_computation, judge_leftovers, judge_load, judge_version
+from seatrial.checks._trial import Baseline
 from seatrial.errors import EngineFailure, MissingDependency, ModelError
+from seatrial.model import OperatorEdit, open_model, operators, rewrite
 from seatrial.model.artifact import Operator, Problem
+from support import networks
 from support.fake_trial import FakePool
 from support.toy_model import Toy, bad
 
@@ -165,3 +170,21 @@ def test_a_format_that_no_installed_runtime_runs_is_not_exercised(tmp_path):
     assert found["structure.files"] is Verdict.PASS
     assert found["structure.load"] is Verdict.NOT_EXERCISED
     assert "deployment.libraries" in bad(deployment.run(alone))
+
+
+def test_an_edit_is_told_from_a_retraining_where_the_weights_lie_in_the_graph(tmp_path):
+    good = networks.good(tmp_path / "good", "onnx").artifact
+    first = next(each for each in operators(good) if each.type == "Relu")
+    bias = good.parameters[0]
+    edited = rewrite(good, tmp_path / "edited", operators=[OperatorEdit(first.name, {}, "Sigmoid")])
+    trained = rewrite(open_model(edited), tmp_path / "trained", tensors={bias.name: np.ones(bias.shape)})
+    toy = Toy().trial(tmp_path / "toy")
+    found = structure.run(replace(toy, artifact=good))
+    figures = {key: value for each in found for key, value in (each.data or {}).items()}
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    baseline = Baseline("v1", good.digest, "", "", "", "", {"structure": figures}, "a person", "good", when)
+    verdicts = []
+    for path in (good.graph, edited, trained):
+        judged = structure.run(replace(toy, artifact=open_model(path), baseline=baseline))
+        verdicts += [each.verdict for each in judged if each.id == "structure.computation"]
+    assert verdicts == [Verdict.PASS, Verdict.FAIL, Verdict.WARN]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from dataclasses import replace
@@ -24,6 +25,7 @@ from seatrial.checks._structure_findings import (
 from seatrial.checks._trial import Check, Trial, measured
 from seatrial.errors import SeatrialError
 from seatrial.model.artifact import Operator, Problem
+from seatrial.model.weights import bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,9 +64,7 @@ def run(trial: Trial) -> list[Finding]:
 
 def _described(artifact: Artifact, findings: list[Finding]) -> list[Finding]:
     """With the digests that the next release is compared with."""
-    path = artifact.weights
-    weights = digest_of(path) if path is not None and path.exists() else ""
-    facts = {"format": artifact.format, "digest": artifact.digest, "weights": weights}
+    facts = {"format": artifact.format, "digest": artifact.digest, "weights": _weights_digest(artifact)}
     return [replace(findings[0], data={**findings[0].data, **facts}), *findings[1:]]
 
 
@@ -74,9 +74,23 @@ def _since_baseline(trial: Trial, now: list[list[str]]) -> list[Finding]:
     before = kept.get("operators")
     if trial.baseline is None or not before or not now or kept.get("format") != trial.artifact.format:
         return []
-    weights = trial.artifact.weights
-    same = weights is not None and weights.exists() and kept.get("weights") == digest_of(weights)
+    digest = _weights_digest(trial.artifact)
+    same = bool(digest) and kept.get("weights") == digest
     return [judge_computation(now, before, trial.baseline.name, same_weights=same)]
+
+
+def _weights_digest(artifact: Artifact) -> str:
+    """Of the parameters file, or of the tensors in the graph file; empty when they are missing."""
+    path = artifact.weights
+    if path is not None:
+        return digest_of(path) if path.exists() else ""
+    if not artifact.parameters or any(each.file is None for each in artifact.parameters):
+        return ""
+    found = hashlib.sha256()
+    for each in artifact.parameters:
+        found.update(f"{each.name} {each.dtype} {each.shape}\n".encode())
+        found.update(bytes_of(each).data)
+    return "sha256:" + found.hexdigest()
 
 
 def _runtime(trial: Trial) -> str:
