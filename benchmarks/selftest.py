@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from seatrial.errors import SeatrialError
 from seatrial.selftest import FaultRow, Plan, SelfTest, Step, Subject, choose, run_selftest
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("SEATRIAL_SIDE", str(ROOT / ".side"))  # where the converter for .pdmodel lies
 
 
 def main() -> int:
@@ -111,16 +113,17 @@ def _without_paths(data: dict[str, Any]) -> dict[str, Any]:
 def report(found: dict[str, SelfTest]) -> None:
     """The table."""
     heads = (
-        "model", "faults that apply", "caught", "score", "without any digest", "equivalents", "by digest only",
-        "good refused", "under (95 %)", "minutes",
+        "model", "faults that apply", "caught", "score", "without any digest", "equivalents",
+        "by digest only", "good refused", "under (95 %)", "minutes",
     )  # fmt: skip
     print("\n| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
     for name, each in found.items():
         scores, alarms = each.scores, each.scores.false_alarms
         cells = (
             name, scores.applicable, scores.caught, f"{scores.score:.1%}",
-            f"{scores.behavior_caught} of {scores.behavior_applicable}", scores.equivalents, scores.digest_only,
-            f"{alarms.hits} of {alarms.n}", f"{alarms.high:.1%}", f"{each.seconds / 60:.1f}",
+            f"{scores.behavior_caught} of {scores.behavior_applicable}", scores.equivalents,
+            scores.digest_only, f"{alarms.hits} of {alarms.n}", f"{alarms.high:.1%}",
+            f"{each.seconds / 60:.1f}",
         )  # fmt: skip
         print("| " + " | ".join(map(str, cells)) + " |")
         for what in ("missed", "errors", "elsewhere"):

@@ -13,7 +13,7 @@ from seatrial.selftest.result import (
     Status,
 )
 from seatrial.selftest.runner import Plan, Step, choose, run_selftest
-from seatrial.selftest.subject import Subject
+from seatrial.selftest.subject import Subject, read_good
 
 __all__ = [
     "SCHEMA",
@@ -29,6 +29,7 @@ __all__ = [
     "Step",
     "Subject",
     "choose",
+    "read_good",
     "read_selftest",
     "run_selftest",
     "selftest_schema",
