@@ -40,21 +40,51 @@ def id_input(contract: Contract) -> str:
     return next((spec.name for spec in contract.inputs if spec.dtype in ("int32", "int64")), "")
 
 
-def id_pairs(look: Look) -> list[tuple[Array, Array, Sequence[str] | None]]:
-    """Fed ids, right ids and the tokens they come from (None where a step makes both), of equal lengths."""
+def characters(look: Look) -> Counter[str]:
+    """How often each character stands in the samples' texts, in small letters."""
+    found: Counter[str] = Counter()
+    for sample in look.case.samples[:_TEXTS]:
+        if isinstance(sample.payload, str):
+            found.update(sample.payload.lower())
+    return found
+
+
+def id_pairs(look: Look) -> list[tuple[Array, Array, list[str] | None]]:
+    """Fed ids, right ids and the tokens they come from, of equal lengths; None where one step makes both.
+
+    Filling is left out where it can be told from tokens: it obeys another rule than they do.
+    """
     name, feeds = id_input(look.setup.contract), look.case.reference.feeds
     if not name or feeds is None:
         return []
     lookups = look.setup.places("preprocess", "lookup")
     head = look.setup.with_calls("preprocess", look.calls[: lookups[0]]) if lookups else None
-    found: list[tuple[Array, Array, Sequence[str] | None]] = []
+    found: list[tuple[Array, Array, list[str] | None]] = []
     for place in range(min(_TEXTS, len(feeds))):
         right = (feeds[place] or {}).get(name)
         fed = (look.feed(look.setup, place) or {}).get(name)
-        if right is not None and fed is not None and right.shape == fed.shape:
-            tokens = look.outcome(head, place) if head is not None else None
-            found.append((fed.reshape(-1), right.reshape(-1), tokens if isinstance(tokens, list) else None))
+        if right is None or fed is None or right.shape != fed.shape:
+            continue
+        tokens = look.outcome(head, place) if head is not None else None
+        if isinstance(tokens, list):
+            part = _of_tokens(look, fed.reshape(-1), tokens)
+            found.append((fed.reshape(-1)[part], right.reshape(-1)[part], tokens[: part.stop - part.start]))
+        else:
+            found.append((fed.reshape(-1), right.reshape(-1), None))
     return found
+
+
+def _of_tokens(look: Look, fed: Array, tokens: list[str]) -> slice:
+    """Where the ids of tokens stand among those that were fed: at the beginning, or behind the filling."""
+    ids = {word: place for place, word in enumerate(look.setup.contract.vocabulary)}
+    count = min(len(tokens), len(fed))
+    heads = [slice(0, count), slice(len(fed) - count, len(fed))]
+    return max(
+        heads,
+        key=lambda part: sum(
+            ids.get(token) == each for token, each in zip(tokens, fed[part].tolist(), strict=False)
+        ),
+    )
 
 
 def right_lengths(look: Look) -> list[int]:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seatrial.diagnosis.hypotheses._look import Look
-from seatrial.diagnosis.hypotheses._texts import id_input, id_pairs, specials, tokens_before, unknown_token
+from seatrial.diagnosis.hypotheses._texts import (
+    characters,
+    id_input,
+    id_pairs,
+    specials,
+    tokens_before,
+    unknown_token,
+)
 from seatrial.diagnosis.statistics import id_map
 from seatrial.text import Text
 
@@ -80,7 +87,7 @@ def odd_lines(look: Look) -> Iterator[Edit]:
             found.append(place)
         seen.add(word)
     for place in found[:4]:
-        yield _without(words, place, 6.0)
+        yield from _shorter(look, place, 6.0)
 
 
 def shortened(look: Look) -> Iterator[Edit]:
@@ -88,7 +95,17 @@ def shortened(look: Look) -> Iterator[Edit]:
     words, missing = look.setup.contract.vocabulary, _missing_lines(look)
     weight = 1.0 if missing is None or missing <= 0 else 0.3
     for place in dict.fromkeys((0, specials(words))):
-        yield _without(words, place, 1.0 * weight)
+        yield from _shorter(look, place, weight)
+
+
+def _shorter(look: Look, place: int, prior: float) -> Iterator[Edit]:
+    """Without a line; and with the token at the end again that it pushed out, as far as samples tell."""
+    words = look.setup.contract.vocabulary
+    edit = _without(words, place, prior)
+    yield edit
+    lost = _unknown_tokens(_tokens(look), words)
+    if lost and _missing_lines(look) in (0, None):
+        yield replace(edit, name=f"{edit.name}-filled", words=(*edit.words, lost[0]), prior=0.5 * prior)
 
 
 def widened(look: Look) -> Iterator[Edit]:
@@ -119,7 +136,7 @@ def _seams(first: int, size: int) -> list[int]:
 
 def _tokens(look: Look) -> Counter[str]:
     lookups = look.setup.places("preprocess", "lookup")
-    return tokens_before(look, lookups[0]) if lookups else Counter()
+    return tokens_before(look, lookups[0]) if lookups else characters(look)
 
 
 def _unknown_tokens(tokens: Counter[str], words: Sequence[str]) -> list[str]:
@@ -152,19 +169,15 @@ def solved(look: Look) -> Iterator[Edit]:
     words = look.setup.contract.vocabulary
     unknown = unknown_token(look)
     strange = words.index(unknown) if unknown in words else -1
-    known = [fed != strange for fed, _, _ in pairs]
-    mapping = id_map(
-        [fed[mask] for (fed, _, _), mask in zip(pairs, known, strict=True)],
-        [right[mask] for (_, right, _), mask in zip(pairs, known, strict=True)],
-    )
-    moved = {old: new for old, new in mapping.items() if old != new}
-    if not mapping or not moved:
+    known = [(fed[fed != strange], right[fed != strange]) for fed, right, _ in pairs]
+    mapping = dict(id_map([fed for fed, _ in known], [right for _, right in known]))
+    moved = {old: new for old, new in mapping.items() if old != new and old < len(words)}
+    if not moved:
         return
     found = _rebuilt(words, mapping)
     for fed, right, tokens in pairs:
-        for place, token in enumerate((tokens or ())[: len(fed)]):
-            new = int(right[place])
-            if fed[place] == strange and new < len(found) and found[new] == _LOST:
+        for old, new, token in zip(fed.tolist(), right.tolist(), tokens or (), strict=False):
+            if old == strange and new < len(found) and found[new] == _LOST:
                 found[new] = token
     begin = min(moved)
     yield Edit(
@@ -190,8 +203,9 @@ def _rebuilt(words: Sequence[str], mapping: Mapping[int, int]) -> list[str]:
     size = max(len(words), *(new + 1 for new in known.values()))
     found: list[str | None] = [None] * size
     for old, new in known.items():
-        found[new] = words[old]
-    shift = 0
+        if old < len(words):
+            found[new] = words[old]
+    shift = known[min(known)] - min(known)
     for old, word in enumerate(words):
         if old in known:
             shift = known[old] - old

@@ -145,8 +145,7 @@ def _usual(look: Look) -> Iterator[Intervention]:
     for place in look.setup.places("preprocess", "normalize"):
         channels = channels_at(look, place)
         old = constants(look.setup, place, max(channels, 1))
-        largest = max(map(abs, range_at(look, place)))
-        unit = 255.0 if old.scale * largest > 2 else 1.0  # constants are in the unit of the scaled pixels
+        unit = _unit(look, place, old)
         for name, (mean, std) in (_COLOR if channels == 3 else _PLAIN).items():
             wide = [
                 tuple(v * unit for v in each) * (1 if len(each) > 1 else max(channels, 1))
@@ -156,6 +155,13 @@ def _usual(look: Look) -> Iterator[Intervention]:
             if (new.mean, new.std) != (old.mean, old.std):
                 common = name in ("imagenet", "half", "none")
                 yield _set(look, place, new, name, 1.5 if common else 0.6)
+
+
+def _unit(look: Look, place: int, old: Constants) -> float:
+    """255 where constants belong to pixels of 0..255; small ones on such pixels only lack the scale."""
+    largest = old.scale * max(map(abs, range_at(look, place)))
+    trivial = not any(old.mean) and set(old.std) == {1.0}
+    return 255.0 if largest > 2 and (trivial or max(map(abs, old.mean)) > 2) else 1.0
 
 
 def _missing(look: Look) -> Iterator[Intervention]:
