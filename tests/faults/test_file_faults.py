@@ -62,10 +62,8 @@ def test_a_tensor_that_lies_or_went_missing(kind: str, seed: int, tmp_path: Path
     lying = open_model(FAULTS["dims-lie"].make(good, tmp_path / "lying", seed).model)
     assert lying.problems
     short = open_model(FAULTS["tensor-missing"].make(good, tmp_path / "short", seed).model)
-    if kind == "onnx":
-        assert len(short.parameters) == len(good.artifact.parameters) - 1
-    else:
-        assert "parameters-count" in {each.code for each in short.problems}
+    code = "graph-incomplete" if kind == "onnx" else "parameters-count"
+    assert code in {each.code for each in short.problems}
 
 
 def test_the_cut_of_the_last_tensor_leaves_all_others(tmp_path: Path) -> None:

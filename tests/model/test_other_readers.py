@@ -48,6 +48,7 @@ def external(**entries):
             "parameters-truncated",
             models.onnx_network(tensors=[models.onnx_tensor("table", TABLE, raw=b"\0" * 796)]),
         ),
+        ("graph-incomplete", models.onnx_network(tensors=[])),
         ("parameter-twice", models.onnx_network(tensors=[models.onnx_tensor("table", TABLE)] * 2)),
         ("parameters-missing", external(location="absent.bin")),
         ("external-data-escape", external(location="../secret")),
@@ -98,7 +99,9 @@ def test_subgraphs_and_functions_are_counted(tmp_path):
         models.onnx_node("If", ["c"], ["z"], extra=branch),
         models.onnx_node("Mine", ["z"], ["q"], domain="own"),
     ]
-    artifact = open_model(written(tmp_path, models.onnx_model(nodes, extra=models.block(25, function))))
+    inputs = [models.onnx_value("c", "uint8", []), models.onnx_value("x", "float32", [2])]
+    content = models.onnx_model(nodes, inputs=inputs, extra=models.block(25, function))
+    artifact = open_model(written(tmp_path, content))
     assert artifact.operators == {"Exp": 1, "If": 1, "Tanh": 1, "own.Mine": 1}
     assert {each.type: each.scope for each in operators(artifact)}["Tanh"] == "If:0"
     assert artifact.problems == ()
@@ -152,7 +155,8 @@ def test_hostile_code_does_not_hold_the_reader_up(tmp_path):
 
 def test_a_thousand_unknown_operators_are_told_in_ten(tmp_path):
     nodes = [models.onnx_node(f"Nope{index}", ["x"], ["y"]) for index in range(1000)]
-    assert len(open_model(written(tmp_path, models.onnx_model(nodes))).problems) == 10
+    content = models.onnx_model(nodes, inputs=[models.onnx_value("x", "float32", [2])])
+    assert len(open_model(written(tmp_path, content)).problems) == 10
 
 
 def torch_weight(rows: int) -> bytes:

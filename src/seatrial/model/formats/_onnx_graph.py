@@ -96,6 +96,19 @@ def versions(model: Model) -> tuple[str, list[Problem]]:
     return f"opset {newest}, ir {model.ir_version}", problems
 
 
+def undefined(model: Model, weights: set[str]) -> list[Problem]:
+    """The first value that an operator at the top reads and nothing makes: a tensor was taken out."""
+    known = weights | {each.name for each in model.inputs} | {""}
+    known |= {output for each in model.operators for output in each.outputs}
+    for each in model.operators:
+        lost = next((value for value in each.inputs if value not in known), None)
+        if lost is not None and not each.scope:
+            message = f"'{each.name}' reads '{lost}', and no input, tensor or operator of that name is there"
+            hint = "the file lost a part: copy it again from the export, or export again"
+            return [problem("graph-incomplete", message, f"operator {each.name}", hint)]
+    return []
+
+
 def _note(model: Model, key: str, value: str) -> None:
     if value and len(model.metadata) < 200:
         shown = value if len(value) <= MAX_NOTE else f"{value[:MAX_NOTE]}... ({len(value):,} characters)"

@@ -52,10 +52,11 @@ def read(path: Path) -> Artifact:
             model.tensors.clear()
     except Garbled as error:
         return broken(path, error, format_name="onnx", files=[graph_file])
+    weights = {each.name for each in placed.parameters} | set(placed.elsewhere)
     version, problems = _onnx_graph.versions(model)
+    problems += _onnx_graph.undefined(model, weights)
     standard = (each.type for each in model.operators if _is_standard(each.type, model.functions))
     problems += unknown(standard, "onnx", version=_onnx_graph.opset(model))
-    weights = {each.name for each in placed.parameters} | set(placed.elsewhere)
     graph = Graph(
         version=version,
         # Before IR 4 every initializer is listed among the inputs too.
