@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from seatrial.diagnosis.agreement import same_feeds
 from seatrial.diagnosis.case import Case, Observation
 from seatrial.diagnosis.hypothesis import Hypothesis, all_hypotheses
-from seatrial.diagnosis.proof import attempt, proved, solves
+from seatrial.diagnosis.proof import NEARER, attempt, proved, solves
 from seatrial.diagnosis.result import Attempt, Cause, Diagnosis, Divergence
 from seatrial.diagnosis.screening import Clock, Tried, screen, telling
 from seatrial.diagnosis.sentence import sentence
@@ -81,7 +81,7 @@ class _Search:
         self.divergence = first_stage(self.case)
         self.hypotheses = self._possible()
         ranked = self._screened((), until=0.5)
-        cause = self._best([[each] for _, each in ranked[:FINALISTS]])
+        cause = self._best([(close, [each]) for close, each in ranked[:FINALISTS]])
         if cause is None or cause.partial:
             better = self._two_causes(ranked)
             cause = better or cause
@@ -125,15 +125,20 @@ class _Search:
         self.how.progress(f"trying {len(proposals)} changes")
         return screen(self.case, proposals, places, self.clock, until=until)
 
-    def _best(self, chains: Sequence[Sequence[Intervention]]) -> Cause | None:
-        """The best proved cause among chains of changes, asked on every sample of the first look."""
-        found = []
-        for chain in chains:
+    def _best(self, chains: Sequence[tuple[float, Sequence[Intervention]]]) -> Cause | None:
+        """The best proved cause among chains of changes, asked on every sample of the first look.
+
+        Once one explains everything, only those that did as well in the screening are asked too.
+        """
+        found: list[Attempt] = []
+        for close, chain in chains:
+            if any(map(solves, found)) and close < chains[0][0] - NEARER:
+                break
+            if found and self.clock.beyond(1.0):
+                break
             tried = attempt(chain, self.seen, self._observed(chain[-1]))
             self.attempts.append(tried)
             found.append(tried)
-            if solves(tried) and self.clock.beyond(0.9):
-                break
         found.sort(key=lambda each: (-round(each.after, 3), -round(each.closer, 3), self._doubt(each)))
         for tried in found:
             cause = proved(self.case, tried, count=max(self.tried.count, 1))
@@ -153,7 +158,7 @@ class _Search:
                 break
             chains += [(close, [first, each]) for close, each in self._screened([first], until=until)[:3]]
         chains.sort(key=lambda row: -row[0])
-        cause = self._best([chain for _, chain in chains[:FINALISTS]])
+        cause = self._best(chains[:FINALISTS])
         if cause is None or not self._both_needed(cause.attempt):
             return None
         return cause
