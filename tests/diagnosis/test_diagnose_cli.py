@@ -184,18 +184,70 @@ def test_hypotheses_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["gone", "--reference", "labels"], 2, "gone"),
         (["http://127.0.0.1:9/v2/models/m", "--reference", "labels"], 5, "cannot be reached"),
-        (["http://127.0.0.1:9/v1/models/m/predict", "--reference", "labels"], 2, "--contract"),
         (["http://127.0.0.1:9/", "--reference", "labels"], 2, "names no model"),
+        (
+            ["http://127.0.0.1:9/v1/models/m/predict", "--contract", "c.yaml", "--reference", "labels"],
+            5,
+            "cannot be reached",
+        ),
     ],
 )
 def test_what_cannot_be_diagnosed_exits_with_its_own_code(
-    arguments, code, said, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments,
+    code,
+    said,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yaml").write_text(dump_contract(contract()))
     data = tmp_path / "data.npz"
     np.savez(data, x=np.zeros((3, 2), np.float32), label=np.arange(3))
     assert main(["diagnose", *arguments, "--data", str(data), "-o", str(tmp_path / "out")]) == code
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_predict_endpoint_needs_a_contract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(FakeModel()) as host:
+        arguments = ["diagnose", f"{host}/v1/models/m/predict", "--reference", "labels"]
+        assert main([*arguments, "--data", str(tmp_path)]) == 2
+    assert "--contract" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("reference", ["labels", "answers.jsonl"])
+def test_a_service_that_does_everything_is_diagnosed_by_what_is_sent(
+    reference: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["seatrial", "diagnose"])
+    good = toy_case(knows=("answers",))
+    assert good.reference.answers is not None
+    (tmp_path / "images").mkdir()
+    labels, lines = ["file,label"], []
+    for sample, answer in zip(good.samples, good.reference.answers, strict=True):
+        name = f"{sample.key}.png"
+        (tmp_path / "images" / name).write_bytes(sample.payload)  # type: ignore[arg-type]  # the toy's are PNG
+        labels.append(f"{name},{answer['class']}")
+        lines.append(json.dumps({"key": name, "answer": answer}))
+    (tmp_path / "images" / "labels.csv").write_text("\n".join(labels))
+    (tmp_path / "answers.jsonl").write_text("\n".join(lines))
+    served, model = swapped(good.setup).contract, Matrix()
+    (tmp_path / "contract.yaml").write_text(dump_contract(served))
+
+    def answer(_kind: str, body: bytes, _query: str):
+        feeds, context = served.prepare(body)
+        return served.answer(model.infer(good.setup, feeds), 0, context)
+
+    with serving(FakeModel(answer=answer)) as host:
+        arguments = [f"{host}/v1/models/toy/predict", "--contract", "contract.yaml", "--reference", reference]
+        assert main(["diagnose", *arguments, "--data", "images", "--fix", "--quiet"]) == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith("Cause found")
+    assert "channel order" in shown
+    assert "outside the contract" in shown
+    assert not list(tmp_path.glob("contract.fixed*"))
 
 
 # -- on a real model -----------------------------------------------------------------------------------------
@@ -332,6 +384,26 @@ def test_a_failed_check_is_told_why(wrong: Path, capsys: pytest.CaptureFixture[s
     assert finding.cause is not None
     assert {each.kind for each in finding.evidence} == {"table", "picture"}
     assert "data:image/png" in (wrong / "out" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_a_label_map_that_is_shifted_is_found_by_names_in_the_data(
+    wrong: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The names are taken as they stand in the data: read by the shifted map, they would all be right."""
+    names = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    good = load_contract(wrong / "good" / "contract.yaml")
+    shifted = replace(good, labels=(*names[1:], names[0]), fingerprints={})
+    (wrong / "good" / "contract.yaml").write_text(dump_contract(fingerprinted(shifted)))
+    with np.load("held_out.npz") as arrays:
+        np.savez("named.npz", image=arrays["image"], label=np.array(names)[arrays["label"]])
+    arguments = ["--reference", "labels", "--data", "named.npz", "--fix", "--quiet"]
+    assert main(["diagnose", "good", *arguments]) == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith("Cause found")
+    assert "label map" in shown
+    assert load_contract(wrong / "good" / "contract.fixed.yaml").labels == names
+    assert re.search(r"accuracy after +PASS", shown)
 
 
 @pytest.mark.slow

@@ -146,6 +146,12 @@ def test_rows_by_key_in_any_order_and_by_bare_file_name(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.concatenate([each[0] for each in found.outputs]), OUTPUTS)
 
 
+def test_samples_of_a_table_are_known_by_their_files(tmp_path: Path) -> None:
+    files = tuple(Sample(str(row), tmp_path / f"{row}.png") for row in (7, 8))
+    values = [{"key": f"data/{row}.png", "answer": row} for row in (8, 7)]
+    assert read_reference(lines(tmp_path, *values), files, contract()).answers == (7, 8)
+
+
 def test_samples_without_a_row_have_no_reference(tmp_path: Path) -> None:
     keys = np.array(["img/1.png", "img/3.png"])
     found = read_reference(npz(tmp_path, p=OUTPUTS[:2], key=keys), SAMPLES, contract())

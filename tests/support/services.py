@@ -45,6 +45,7 @@ def serving(model: FakeModel) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # headers and body go in two pieces; the second must not wait
 
         def do_GET(self) -> None:
             _get(self, model)

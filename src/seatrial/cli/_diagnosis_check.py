@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from seatrial.checks import Finding, Report, Table, Trial, Verdict, accepted_model
 from seatrial.cli._diagnosis_document import Document, Tried
@@ -15,7 +16,7 @@ from seatrial.contract import Contract, Sample
 from seatrial.diagnosis import Reference, Setup
 from seatrial.diagnosis.deployed import LocalRunner
 from seatrial.diagnosis.references import ReferenceOptions, Rows, from_labels, from_release
-from seatrial.diagnosis.sampling import chosen
+from seatrial.diagnosis.sampling import chosen, read_samples
 from seatrial.errors import SeatrialError
 from seatrial.model import Artifact
 from seatrial.runtimes import SessionOptions
@@ -124,7 +125,18 @@ def _reference(trial: Trial, failed: str, samples: tuple[Sample, ...], rows: Row
         )
         found = from_release(trial.artifact, samples, trial.contract, plain)
         return replace(found, source=f"the same model, sample by sample, unoptimized, in {plain.runtime}")
-    return from_labels(samples)
+    return from_labels(_as_written(trial, rows, samples))
+
+
+def _as_written(trial: Trial, rows: Rows, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """The samples with the labels as they stand in the data; as the gate read them where that fails."""
+    try:
+        again = read_samples(Path(trial.held_out.source), trial.contract).samples
+        found = tuple(again[place] for place in rows.places)
+    except (SeatrialError, IndexError):
+        return samples
+    same = all(a.key == b.key for a, b in zip(found, samples, strict=True))
+    return found if same else samples
 
 
 def _accepted_contract(accepted: Artifact, digest: str) -> Contract | None:

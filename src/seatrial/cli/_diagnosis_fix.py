@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seatrial.checks import Candidate, CheckResult, Profile, all_checks, open_trial, run_check
-from seatrial.contract import Contract, HeldOut, fingerprinted
-from seatrial.contract.labels import as_lines
+from seatrial.checks import Candidate, Profile, Verdict, all_checks, open_trial, run_check
+from seatrial.contract import Contract, dump_contract, fingerprinted, read_held_out
+from seatrial.contract.labels import as_lines, read_names
 from seatrial.contract.revision import free_name, revise
 from seatrial.contract.yaml_source import parse, read_text
 from seatrial.converters import convert
 from seatrial.diagnosis import Diagnosis, Setup
-from seatrial.errors import UsageError
+from seatrial.errors import SeatrialError, UsageError
 from seatrial.model import Artifact
 from seatrial.text import Text
 
@@ -62,12 +62,7 @@ def write_fixed(contract: Contract, old: Path) -> Written:
     target = free_name(old)
     for what, name in contract.files.items():
         contract = _with_names(contract, what, name, target)
-    if old.is_file():
-        text = revise(read_text(old), contract, name=old.name)
-    else:
-        from seatrial.contract import dump_contract
-
-        text = dump_contract(contract)
+    text = revise(read_text(old), contract, name=old.name) if old.is_file() else dump_contract(contract)
     _write_new(target, text.encode())
     return Written(target, contract)
 
@@ -81,8 +76,6 @@ def _with_names(contract: Contract, what: str, name: str, target: Path) -> Contr
             return contract
     except OSError:
         pass  # then the new file is the only one
-    from seatrial.contract.labels import read_names
-
     if beside.exists() and read_names(beside) == getattr(contract, what):
         return contract
     own = target.with_name(f"{target.stem}.{what}.txt")
@@ -122,13 +115,20 @@ def line_of(file: Path | None) -> Callable[[Sequence[str | int]], Text]:
 
 
 def accuracy_of(
-    artifact: Artifact, contract: Contract, held_out: HeldOut, profile: Profile, *, seed: int
-) -> CheckResult:
-    """The accuracy check on one contract."""
+    artifact: Artifact, contract: Contract, data: Path, profile: Profile, *, seed: int
+) -> tuple[str, str]:
+    """Verdict and sentence of the accuracy check on one contract; labels that do not fit it are an ERROR."""
     check = next(each for each in all_checks() if each.name == "accuracy")
-    candidate = Candidate(artifact=artifact, contract=contract, held_out=held_out, profile=profile, seed=seed)
-    with (
-        tempfile.TemporaryDirectory(prefix="seatrial-") as scratch,
-        open_trial(candidate, Path(scratch), convert=convert) as trial,
-    ):
-        return run_check(check, trial)
+    try:
+        held_out = read_held_out(data, contract=contract)
+        candidate = Candidate(artifact, contract, held_out, profile, seed=seed)
+        with (
+            tempfile.TemporaryDirectory(prefix="seatrial-") as scratch,
+            open_trial(candidate, Path(scratch), convert=convert) as trial,
+        ):
+            result = run_check(check, trial)
+    except SeatrialError as error:
+        return Verdict.ERROR.value, error.message
+    score = next((each for each in result.findings if each.id == check.headline), None)
+    said = score.summary.en if score else (result.error.splitlines() or [""])[0]
+    return result.verdict.value, said

@@ -20,7 +20,7 @@ from seatrial.cli.main import GATE_SAID_NO
 
 if TYPE_CHECKING:
     from seatrial.cli._diagnosis_document import Document
-    from seatrial.contract import Contract, HeldOut, Sample
+    from seatrial.contract import Contract, Sample
     from seatrial.diagnosis import Case, Diagnosis, Reference, Runner, Setup
     from seatrial.diagnosis.references import Rows
     from seatrial.model import Artifact
@@ -114,7 +114,7 @@ def command(*, out: Path, lang: str, quiet: bool, **options: object) -> int:
     request = Request(**options)  # type: ignore[arg-type]  # click has checked the types
     say = _progress(quiet=quiet)
     with ExitStack() as stack:
-        case, document, found, opened, held_out = diagnosed(request, stack, say)
+        case, document, found, opened = diagnosed(request, stack, say)
         written = write_all(
             out, {"diagnosis.json": dump(document), "diagnosis.html": to_html(document, language=lang)}
         )
@@ -123,24 +123,23 @@ def command(*, out: Path, lang: str, quiet: bool, **options: object) -> int:
         click.echo(to_terminal(document, language=lang, width=width, color=sys.stdout.isatty()))
         click.echo(f"\nreport: {written['diagnosis.html']}")
         if request.fix:
-            _fix(found, case, opened, held_out, say)
+            _fix(found, case, opened, request.data, say)
     return 0 if found.verdict == "agree" else GATE_SAID_NO
 
 
 def diagnosed(
     request: Request, stack: ExitStack, say: Callable[[str], None]
-) -> tuple[Case, Document, Diagnosis, Opened, HeldOut]:
+) -> tuple[Case, Document, Diagnosis, Opened]:
     """Reads everything the user named and searches; what was opened is closed with `stack`.
 
     Raises:
         SeatrialError: Something named cannot be read or asked.
     """
-    from seatrial.contract import read_held_out
-    from seatrial.diagnosis.sampling import chosen
+    from seatrial.diagnosis.sampling import chosen, read_samples
 
     opened = _opened(request, stack, say)
     say(f"reading the data {request.data}")
-    held_out = read_held_out(request.data, contract=opened.setup.contract)
+    held_out = read_samples(request.data, opened.setup.contract)
     rows = chosen(len(held_out), limit=request.limit, seed=request.seed)
     samples = tuple(held_out.samples[place] for place in rows.places)
     say(f"{len(samples)} of {len(held_out)} samples; reading the reference {request.reference}")
@@ -149,7 +148,7 @@ def diagnosed(
     case, document, found = searched(
         opened, samples, reference, scratch=scratch, seed=request.seed, budget=request.budget, say=say
     )
-    return case, document, found, opened, held_out
+    return case, document, found, opened
 
 
 def searched(
@@ -234,11 +233,13 @@ def _opened(request: Request, stack: ExitStack, say: Callable[[str], None]) -> O
         runtime=request.runtime,
         options=SessionOptions(timeout=request.timeout),
     )
+    runner = stack.enter_context(LocalRunner())
+    runner.session(setup)  # a model that does not load needs no diagnosis: the error says why
     told = f"{artifact.path}, {artifact.format} {artifact.version} ({artifact.digest[:19]})"
     file = file_of(source)
     return Opened(
         setup=setup,
-        runner=stack.enter_context(LocalRunner()),
+        runner=runner,
         told=told,
         source=source,
         file=file,
@@ -304,7 +305,7 @@ def _reference(request: Request, opened: Opened, samples: tuple[Sample, ...], ro
     return read_reference(request.reference, samples, opened.setup.contract, options)
 
 
-def _fix(found: Diagnosis, case: Case, opened: Opened, held_out: HeldOut, say: Callable[[str], None]) -> None:
+def _fix(found: Diagnosis, case: Case, opened: Opened, data: Path, say: Callable[[str], None]) -> None:
     """Writes the corrected contract and prints what the accuracy check says of both."""
     from seatrial.checks import load_profile
     from seatrial.cli._diagnosis_fix import accuracy_of, outside_contract, write_fixed
@@ -320,12 +321,10 @@ def _fix(found: Diagnosis, case: Case, opened: Opened, held_out: HeldOut, say: C
     if outside_contract(found, opened.setup):
         click.echo("a part of the fix is outside the contract; do what is said under 'fix'")
     artifact = opened.setup.artifact
-    if artifact is None or all(each.label is None for each in held_out):
+    if artifact is None or all(each.label is None for each in case.samples):
         return
     profile = load_profile("cpu-server")
     for name, contract in (("before", opened.setup.contract), ("after", written.contract)):
         say(f"the accuracy check, {name}")
-        result = accuracy_of(artifact, contract, held_out, profile, seed=case.seed)
-        score = next((each for each in result.findings if each.id == "accuracy.score"), None)
-        told = score.summary.en if score else result.error.splitlines()[0] if result.error else ""
-        click.echo(f"accuracy {name:<7}{result.verdict:<13} {told}")
+        verdict, told = accuracy_of(artifact, contract, data, profile, seed=case.seed)
+        click.echo(f"accuracy {name:<7}{verdict:<13} {told}")

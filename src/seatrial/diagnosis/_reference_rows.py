@@ -73,17 +73,21 @@ def rows_of(
 
 
 def _matched(samples: Sequence[Sample], keys: Sequence[str]) -> list[int | None]:
-    """By the whole key; where none fits, by the file's bare name, if it is the only one of that name."""
+    """By the whole key; where none fits, by the bare name of the file, if it is the only one of that name."""
     exact = {key: row for row, key in enumerate(keys)}
     found = [exact.get(each.key) for each in samples]
     if any(row is not None for row in found):
         return found
     bare = Counter(PurePath(key).name for key in keys)
     names = {PurePath(key).name: row for row, key in enumerate(keys) if bare[PurePath(key).name] == 1}
-    ours = Counter(PurePath(each.key).name for each in samples)
-    return [
-        names.get(PurePath(each.key).name) if ours[PurePath(each.key).name] == 1 else None for each in samples
-    ]
+    called = [_file_name(each) for each in samples]
+    ours = Counter(called)
+    return [names.get(name) if ours[name] == 1 else None for name in called]
+
+
+def _file_name(sample: Sample) -> str:
+    """The name of the sample's own file; tables know samples by their line."""
+    return sample.payload.name if isinstance(sample.payload, PurePath) else PurePath(sample.key).name
 
 
 def _few(keys: Sequence[str]) -> str:

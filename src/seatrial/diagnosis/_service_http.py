@@ -88,6 +88,20 @@ class Service:
         """
         return self._ask("POST", path, body, headers)
 
+    def connect(self) -> None:
+        """Opens the connection, to find out early that nobody listens.
+
+        Raises:
+            Unavailable: Nobody does.
+        """
+        connection = self._connection or self._opened()
+        try:
+            connection.connect()
+        except OSError as error:
+            connection.close()
+            raise self._silence(error) from error
+        self._connection = connection
+
     def close(self) -> None:
         """Closes the connection; idempotent."""
         if self._connection is not None:

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
+from seatrial.contract import Contract, HeldOut, read_held_out
 from seatrial.diagnosis._reference_rows import Rows
 from seatrial.diagnosis.search import MOST_SAMPLES
 from seatrial.errors import UsageError
+
+_CLASSES = ("classification", "text-classification")
+
+
+def read_samples(path: Path, contract: Contract) -> HeldOut:
+    """The data, with the names of classes as they are written there.
+
+    The gate turns names into indices by the deployed label map; here that map may be the very thing that is
+    wrong.
+
+    Args:
+        path: As `read_held_out` takes it.
+        contract: The deployed one.
+
+    Raises:
+        SeatrialError: As `read_held_out`.
+    """
+    return read_held_out(path, contract=None if contract.task in _CLASSES else contract)
 
 
 def chosen(count: int, *, limit: int | None = None, seed: int) -> Rows:

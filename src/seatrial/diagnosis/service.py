@@ -48,6 +48,7 @@ def open_service(address: str, *, timeout: float = _TIMEOUT) -> V2Runner | Predi
             service.close()
             raise
     if _PREDICT.match(service.path):
+        service.connect()
         return PredictRunner(service)
     raise UsageError(
         f"'{address}' names no model",
