@@ -15,6 +15,7 @@ from seatrial import errors, extensions
 from seatrial.checks import all_checks, explanations, load_profile, profile_names
 from seatrial.cli.list import ROOMS
 from seatrial.cli.main import COMMANDS, EXIT_CODES, seatrial
+from seatrial.diagnosis import all_hypotheses
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 HEAD = "<!-- Written by docs/generate.py from the code; change the code, not this page. -->\n"
@@ -115,7 +116,20 @@ def findings_page() -> str:
     return "\n".join(rows)
 
 
+def hypotheses_page() -> str:
+    """What `seatrial diagnose` suspects."""
+    rows = [HEAD, "# Hypotheses\n", "What `seatrial diagnose` suspects and tries to undo, one a file of"]
+    rows.append("`src/seatrial/diagnosis/hypotheses/`; entry points in `seatrial.hypotheses` add more.\n")
+    rows += ["| name | asks | 问题 | first seen in | where people met it |", "|---|---|---|---|---|"]
+    rows += [
+        f"| `{each.name}` | {each.question.en} | {each.question.zh} | {each.stage} | {each.source} |"
+        for each in all_hypotheses().values()
+    ]
+    return "\n".join(rows) + "\n"
+
+
 PAGES = {
+    "hypotheses.md": hypotheses_page,
     "findings.md": findings_page,
     "cli.md": cli_page,
     "checks.md": checks_page,

@@ -267,8 +267,10 @@ def test_a_plain_function_in_a_process_of_its_own(tmp_path: Path) -> None:
         tmp_path,
         """
         import os
+        import statistics
         import numpy as np
         import beside
+        assert hasattr(statistics, "median")  # the library's own, not a file that happens to lie beside ours
         def answer(x):
             return np.concatenate([x, np.full((len(x), 1), os.getpid(), "float32")], axis=1) + beside.OFFSET
         """,

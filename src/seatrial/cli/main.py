@@ -37,7 +37,7 @@ COMMANDS = {
     "selftest": ("selftest", "Break a good model in every known way; the gate must catch each."),
     "baseline": ("baseline", "List, show and accept baselines."),
     "explain": ("explain", "Say what a finding, a check, a fault or a hypothesis means, and what to do."),
-    "list": ("list", "List checks, runtimes, converters, steps, formats, readers, faults or profiles."),
+    "list": ("list", "List checks, steps, runtimes, hypotheses, faults, profiles and the rest."),
 }
 
 

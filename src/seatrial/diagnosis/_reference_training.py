@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,12 +200,12 @@ def _asked(
     whole = {**request, "batches": pairs, "answer": str(answer)}
     whole |= {"memory": _MEMORY, "seconds": int(timeout) * 4}
     (scratch / "request.json").write_text(json.dumps(whole), "utf-8")
-    child = Path(__file__).with_name("_reference_child.py")
-    _wait(
-        [python or sys.executable, "-W", "ignore", str(child), str(scratch / "request.json")],
-        scratch,
-        timeout,
-    )
+    # Run from a folder of its own: beside our modules, `import statistics` would find ours.
+    child = scratch / "ask" / "ask.py"
+    child.parent.mkdir()
+    shutil.copyfile(Path(__file__).with_name("_reference_child.py"), child)
+    command = [python or sys.executable, "-W", "ignore", str(child), str(scratch / "request.json")]
+    _wait(command, scratch, timeout)
     if not answer.exists():
         raise EngineFailure(
             f"the training-side model left no answer; its last words: {_last_words(scratch) or 'none'}",
