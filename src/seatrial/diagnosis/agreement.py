@@ -64,8 +64,11 @@ class Judge:
         if got is None:
             return 0.0
         if self._task == "text-recognition":
-            return _same_text(_field(right, "text"), _field(got, "text"))
-        if self._task in ("detection", "text-detection"):
+            same = _same_text(_field(right, "text"), _field(got, "text"))
+            return same if same < 1.0 else _same_confidence(right, got)
+        if self._task == "detection":
+            return _same_detections(right, got)
+        if self._task == "text-detection":
             return same_boxes(_boxes(right), _boxes(got))
         if self._task == "segmentation":
             return _same_mask(_field(right, "mask"), _field(got, "mask"))
@@ -121,7 +124,12 @@ def _same_class(right: Any, got: Any) -> float:
         return float(str(right) in known)
     if any(str(right[name]) != str(got.get(name)) for name in ("index", "class") if name in right):
         return 0.0
-    if "confidence" not in right or not isinstance(got, Mapping) or "confidence" not in got:
+    return _same_confidence(right, got)
+
+
+def _same_confidence(right: Any, got: Any) -> float:
+    """Of two answers that say the same: 1 unless both give a confidence and it differs."""
+    if not all(isinstance(each, Mapping) and "confidence" in each for each in (right, got)):
         return 1.0
     error = abs(float(right["confidence"]) - float(got["confidence"]))
     return 1.0 if error <= SAME_NUMBERS else 0.5 + 0.49 * (1.0 - min(1.0, error))
@@ -152,6 +160,25 @@ def _boxes(answer: Any) -> Array:
             if row.size >= 4
         ]
     ).reshape(-1, 4)
+
+
+def _same_detections(right: Any, got: Any) -> float:
+    """As `same_boxes`, class by class where both sides name classes."""
+    mine, theirs = _boxes(got), _boxes(right)
+    names, wanted = _names(got, len(mine)), _names(right, len(theirs))
+    if names is None or wanted is None:
+        return same_boxes(theirs, mine)
+    shares = {kind: same_boxes(theirs[wanted == kind], mine[names == kind]) for kind in {*names, *wanted}}
+    weights = {kind: int((names == kind).sum() + (wanted == kind).sum()) for kind in shares}
+    total = sum(weights.values())
+    return sum(shares[kind] * weights[kind] for kind in shares) / total if total else 1.0
+
+
+def _names(answer: Any, count: int) -> Array | None:
+    kinds = answer.get("classes") if isinstance(answer, Mapping) else None
+    if not isinstance(kinds, Sequence) or len(kinds) != count:
+        return None
+    return np.array(kinds) if all(isinstance(each, str) for each in kinds) else None
 
 
 def same_boxes(right: Array, got: Array) -> float:

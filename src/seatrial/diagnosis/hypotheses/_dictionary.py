@@ -19,7 +19,6 @@ from seatrial.diagnosis.hypotheses._outputs import (
 from seatrial.diagnosis.setup import Intervention, Setup
 from seatrial.text import Text
 
-GAIN = 0.05
 FEWEST = 3  # characters that must tell the same
 PURE = 0.8  # share of one character's replacements that must be the same one
 Pair = tuple[int, str]  # place of the deployed character in the dictionary, the right character
@@ -41,7 +40,7 @@ def propose(case: Case, setup: Setup, seen: Observation) -> Iterator[Interventio
     before = _share(labels, pairs)
     for name, listed, said in _lists(labels, pairs):
         after = _share(listed, pairs)
-        if after > before + GAIN:
+        if after > before:
             yield _dictionary(setup, listed, name, said, 20.0 if after >= 0.8 else 3.0)
 
 
@@ -51,6 +50,8 @@ def _counted(setup: Setup, seen: Observation) -> Iterator[Intervention]:
     for place, call in calls(setup, "ctc_decode"):
         labels, space = setup.contract.labels, bool(option(call, "space"))
         more = scores[0].shape[-1] - (len(labels) + 1 + space) if scores else 0
+        if not space and labels and labels[-1] == "" and not more:
+            yield _emptied(setup, place)
         if more == (-1 if space else 1):
             yield _space(setup, place, space=space)
         if more == 1:
@@ -67,6 +68,26 @@ def _counted(setup: Setup, seen: Observation) -> Iterator[Intervention]:
                 f"The dictionary has a line too many: {labels[-1]!r}.", f"字典多了一行：“{labels[-1]}”。"
             )
             yield _dictionary(setup, labels[:-1], "without-last", last, 8.0)
+
+
+def _emptied(setup: Setup, place: int) -> Intervention:
+    """The last class is an empty line where the model has the space."""
+    spaced = setup.with_options("postprocess", place, space=True)
+    return Intervention(
+        hypothesis="label-map",
+        name="space-for-empty-line",
+        setup=spaced.with_contract(labels=setup.contract.labels[:-1]),
+        said=Text(
+            "The dictionary ends with an empty line where the model has the space: spaces are lost.",
+            "字典以空行结尾，而模型在该处是空格：空格全部丢失。",
+        ),
+        fix=Text(
+            "drop the empty line and set space: true in ctc_decode",
+            "删去字典末尾的空行，并把 ctc_decode 的 space 设为 true",
+        ),
+        prior=20.0,
+        place=("postprocess", place),
+    )
 
 
 def _columns(case: Case, setup: Setup, seen: Observation) -> Iterator[Intervention]:

@@ -49,9 +49,9 @@ def propose(case: Case, setup: Setup) -> Iterator[Intervention]:
     if setup.contract.task == "text-recognition":
         yield from _dictionary.propose(case, setup, seen)
         return
-    if setup.contract.task not in (*CLASS_TASKS, "segmentation"):
+    if setup.contract.task not in (*CLASS_TASKS, "segmentation", "detection"):
         return
-    found = [*_of_reference(case, setup), *_counted(case, setup, seen)]
+    found = [*_of_reference(case, setup), *_counted(case, setup, seen), *_doubled(case, setup)]
     pairs = _pairs(case, setup, seen)
     found += _names(setup, pairs)
     found += _indices(setup, seen, pairs)
@@ -68,31 +68,76 @@ def _of_reference(case: Case, setup: Setup) -> Iterator[Intervention]:
 
 
 def _counted(case: Case, setup: Setup, seen: Observation) -> Iterator[Intervention]:
-    """A background class, or another first or last one, that only the list or only the model has."""
+    """A class that only the list or only the model has: a line that was lost, a background class."""
     labels = setup.contract.labels
-    scores = scores_of(seen)
-    count = scores[0].shape[class_axis(setup)] if scores else len(labels)
+    scores = scores_of(seen) if setup.contract.task != "detection" else []
+    lost = [each for each in _names_of(case) if each not in labels]
+    count = scores[0].shape[class_axis(setup)] if scores else len(labels) + bool(lost)
     if not labels or abs(count - len(labels)) != 1:
         return
+    pairs = _best_classes(case, seen)
     if count < len(labels):
-        yield _labels(setup, labels[1:], "without-first", _said_count(labels[0], more=True), 20.0)
-        yield _labels(setup, labels[:-1], "without-last", _said_count(labels[-1], more=True), 10.0)
+        places = [place for place, _ in enumerate(labels)]
+        lists = {place: (*labels[:place], *labels[place + 1 :]) for place in places}
     else:
-        lost = next((each for each in _names_of(case) if each not in labels), BACKGROUND)
-        said = _said_count(lost, more=False)
-        yield _labels(setup, (lost, *labels), "with-first", said, 20.0)
-        yield _labels(setup, (*labels, lost), "with-last", said, 10.0)
+        name = lost[0] if lost else BACKGROUND
+        places = list(range(len(labels) + 1))
+        lists = {place: (*labels[:place], name, *labels[place:]) for place in places}
+    for place in sorted(_likely(lists, pairs)):
+        more = count < len(labels)
+        odd = labels[place] if more else lists[place][place]
+        end = 20.0 if place in (0, len(labels) - more) or pairs else 10.0
+        yield _labels(setup, lists[place], f"count-{place}", _said_count(odd, more=more), end)
+
+
+def _doubled(case: Case, setup: Setup) -> Iterator[Intervention]:
+    """A name that stands twice where the reference answers with one that is not there at all."""
+    labels = setup.contract.labels
+    lost = [each for each in _names_of(case) if each not in labels]
+    twice = [place for place, name in enumerate(labels) if labels.count(name) > 1]
+    for name in lost[:1]:
+        for place in twice[:4]:
+            listed = (*labels[:place], name, *labels[place + 1 :])
+            yield _labels(setup, listed, f"twice-{place}", _said_list(labels, listed), 12.0)
+
+
+def _best_classes(case: Case, seen: Observation) -> list[_Pair]:
+    """The class of the largest score beside the right name, also where the wrong list gave no answer."""
+    found = []
+    for place, outputs in zip(seen.places, seen.outputs, strict=True):
+        right = case.reference.answers[place] if case.reference.answers is not None else None
+        name = _right(right, ())[1] if right is not None else None
+        if outputs and name is not None and outputs[0].ndim == 2 and outputs[0].shape[1] > 1:
+            found.append(_Pair(int(outputs[0][0].argmax()), None, name))
+    return found
+
+
+def _likely(lists: dict[int, tuple[str, ...]], pairs: Sequence[_Pair]) -> list[int]:
+    """The places that explain most of the pairs; without any, the ends and what else may be tried."""
+    if not pairs:
+        inner = [place for place in lists if place not in (0, len(lists) - 1)]
+        return [0, len(lists) - 1, *inner[: MOST - 2]]
+    share = {place: _named(listed, pairs) for place, listed in lists.items()}
+    best = max(share.values())
+    return [place for place, value in share.items() if value >= best - 1e-9][:3]
 
 
 def _names_of(case: Case) -> list[str]:
     """The class names that the reference answers with."""
-    rights = [_right(each, ()) for each in case.reference.answers or () if each is not None]
-    return sorted({name for _, name in rights if name is not None})
+    found: set[str] = set()
+    for each in case.reference.answers or ():
+        kinds = field(each, "classes") if isinstance(each, dict) else None
+        names = kinds if isinstance(kinds, list) else [_right(each, ())[1]] if each is not None else []
+        found |= {name for name in names if isinstance(name, str)}
+    return sorted(found)
 
 
 def _pairs(case: Case, setup: Setup, seen: Observation) -> list[_Pair]:
     if setup.contract.task == "segmentation":
         return [pair for _, got, right in right_answers(case, seen) for pair in _of_masks(got, right)]
+    if setup.contract.task == "detection":
+        labels = setup.contract.labels
+        return [pair for _, got, right in right_answers(case, seen) for pair in _of_boxes(got, right, labels)]
     found = []
     for _, got, right in right_answers(case, seen):
         index = field(got, "index")
@@ -107,6 +152,16 @@ def _of_masks(got: Any, right: Any) -> Iterator[_Pair]:
         step = max(1, len(mine) // PIXELS)
         for one, other in zip(mine[::step], theirs[::step], strict=True):
             yield _Pair(int(one), int(other), None)
+
+
+def _of_boxes(got: Any, right: Any, labels: Sequence[str]) -> Iterator[_Pair]:
+    """Classes of boxes that are the same on both sides, in order."""
+    mine, theirs = (np.asarray(field(each, "boxes") or [], "float64") for each in (got, right))
+    names = field(right, "classes") if isinstance(right, dict) else None
+    if mine.size and mine.shape == theirs.shape and names and np.allclose(mine, theirs, atol=1.0):
+        for one, other in zip(field(got, "classes"), names, strict=True):
+            if one in labels:
+                yield _Pair(labels.index(one), None, str(other))
 
 
 def _right(answer: Any, labels: Sequence[str]) -> tuple[int | None, str | None]:
@@ -144,7 +199,7 @@ def _lists(labels: tuple[str, ...], pairs: Sequence[_Pair]) -> Iterator[tuple[st
             if each.name is not None and each.got < len(labels):
                 votes[each.got, at[each.name]] += 1
         for place in range(len(labels)):
-            votes[place, place] += 1e-3  # what was not seen stays where it is
+            votes[place, at[labels[place]]] += 1e-3  # what was not seen stays where it is
         rows, columns = linear_sum_assignment(votes, maximize=True)
         solved = list(labels)
         for row, column in zip(rows, columns, strict=True):
@@ -159,7 +214,7 @@ def _named(labels: Sequence[str], pairs: Sequence[_Pair]) -> float:
 
 def _indices(setup: Setup, seen: Observation, pairs: Sequence[_Pair]) -> Iterator[Intervention]:
     """The classes themselves in another order, as after weights of a permuted last layer."""
-    scores = scores_of(seen)
+    scores = scores_of(seen) if setup.contract.task != "detection" else []
     axis = class_axis(setup)
     telling = [each for each in pairs if each.index is not None]
     if not scores or not telling:
