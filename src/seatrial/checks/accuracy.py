@@ -22,7 +22,7 @@ from seatrial.checks._statistics import (
     paired_change,
     wilson,
 )
-from seatrial.checks._trial import Check, Trial
+from seatrial.checks._trial import INPUTS, Check, Trial
 
 _FEWEST = 30
 _WIDEST = 0.1
@@ -247,4 +247,5 @@ CHECK = Check(
     control=_control,
     headline="accuracy.score",
     record=_record,
+    reads=INPUTS - {"delivered"},
 )

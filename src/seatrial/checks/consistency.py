@@ -11,7 +11,7 @@ from seatrial.checks._golden_finding import golden_finding
 from seatrial.checks._inference import Predictions
 from seatrial.checks._poison import CHINESE, poisoned
 from seatrial.checks._self_findings import range_findings, self_findings
-from seatrial.checks._trial import Check, Trial, measured
+from seatrial.checks._trial import INPUTS, Check, Trial, measured
 from seatrial.checks._variants import Variant, judge, measure
 
 
@@ -88,4 +88,5 @@ CHECK = Check(
     run=_run,
     control=_control,
     record=_record,
+    reads=INPUTS - {"delivered", "members"},
 )

@@ -25,7 +25,7 @@ from seatrial.checks._attribution import (
 from seatrial.checks._explanation_findings import Explained
 from seatrial.checks._finding import Control, Finding, Text, Verdict
 from seatrial.checks._inference import Predictions, predictions, production_session
-from seatrial.checks._trial import Check, Trial
+from seatrial.checks._trial import INPUTS, Check, Trial
 from seatrial.errors import EngineFailure, UsageError
 from seatrial.runtimes import Session
 
@@ -201,4 +201,5 @@ CHECK = Check(
     promises=("M09",),
     run=_run,
     control=_control,
+    reads=INPUTS - {"delivered", "members"},
 )

@@ -37,7 +37,7 @@ from seatrial.checks._pipeline_print import judge_pipeline, take
 from seatrial.checks._preprocessing_fit import SCORED, answer_index, preprocessing_fit
 from seatrial.checks._probing import CLASSIFICATION, ask, class_index, spread
 from seatrial.checks._tokens import count_tokens, judge_tokens
-from seatrial.checks._trial import Check, Trial, measured
+from seatrial.checks._trial import INPUTS, Check, Trial, measured
 from seatrial.contract.labels import fingerprint
 from seatrial.errors import SeatrialError
 
@@ -260,4 +260,5 @@ CHECK = Check(
     run=run,
     control=control,
     record=record,
+    reads=INPUTS - {"delivered", "members"},
 )

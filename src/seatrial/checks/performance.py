@@ -25,7 +25,7 @@ from seatrial.checks._performance_load import load_findings, scaling_finding
 from seatrial.checks._performance_memory import memory_findings
 from seatrial.checks._probing import spread
 from seatrial.checks._service import ServiceTimes, measure_service
-from seatrial.checks._trial import Check, SessionPool, Trial, measured
+from seatrial.checks._trial import INPUTS, Check, SessionPool, Trial, measured
 from seatrial.errors import EngineFailure
 
 SAMPLES = 8
@@ -169,4 +169,5 @@ CHECK = Check(
     control=_control,
     headline="performance.latency",
     record=_record,
+    reads=INPUTS - {"delivered", "members"},
 )

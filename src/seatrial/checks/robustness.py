@@ -13,7 +13,7 @@ from seatrial.checks._hostile_payloads import payload_cases
 from seatrial.checks._hostile_tensors import fatal, fuzz, tensor_cases
 from seatrial.checks._inference import predictions, production_options, production_runtime, production_session
 from seatrial.checks._invariance import agrees, relations
-from seatrial.checks._trial import Check, Trial
+from seatrial.checks._trial import INPUTS, Check, Trial
 from seatrial.contract.sample import Array, Sample
 from seatrial.errors import ContractViolation, EngineFailure, SeatrialError
 from seatrial.runtimes import Session, open_session
@@ -177,4 +177,5 @@ CHECK = Check(
     promises=("M07",),
     run=_run,
     control=_control,
+    reads=INPUTS - {"delivered", "members"},
 )

@@ -206,6 +206,6 @@ CHECK = Check(
     promises=("M01",),
     run=run,
     control=control,
-    reads=frozenset({"model", "contract", "profile", "baseline", "environment"}),
+    reads=frozenset({"model", "contract", "profile", "baseline", "delivered", "environment"}),
     record=record,
 )
