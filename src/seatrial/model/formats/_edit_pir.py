@@ -49,11 +49,14 @@ class _Editor:
 
     def input(self, op: dict[str, Any]) -> None:
         attributes = _by_name(op)
-        name = attributes["name"]["AT"]
-        old = probe.printable(name["D"])
+        name = probe.member(probe.member(attributes, "name", "an input"), "AT", "the name of an input")
+        old = probe.text(probe.member(name, "D", "the name of an input"), "the name of an input")
         if old in self.changes.shapes:
             dims = [-1 if not isinstance(each, int) else each for each in self.changes.shapes[old]]
-            op["O"][0]["TT"]["D"][1] = dims
+            output = probe.item(probe.member(op, "O", old), 0, f"O of {old}")
+            described = probe.member(probe.member(output, "TT", old), "D", f"the type of {old}")
+            probe.item(described, 1, f"the type of {old}")
+            described[1] = dims
             if "shape" in attributes:
                 attributes["shape"]["AT"]["D"] = list(dims)
         if old in self.changes.names:
@@ -88,7 +91,7 @@ def _by_name(op: dict[str, Any]) -> dict[str, Any]:
     return {
         probe.printable(each["N"]): each
         for each in (listed if isinstance(listed, list) else [])
-        if isinstance(each, dict) and isinstance(each.get("N"), str)
+        if isinstance(each, dict) and isinstance(each.get("N"), str) and isinstance(each.get("AT"), dict)
     }
 
 
