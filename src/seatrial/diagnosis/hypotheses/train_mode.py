@@ -54,7 +54,7 @@ def in_training(operator: Operator) -> bool:
 def to_inference(operator: Operator) -> OperatorEdit:
     """The edit that makes it use its running statistics."""
     if operator.type == "BatchNormalization":
-        return OperatorEdit(operator.name, {"training_mode": 0})
+        return OperatorEdit(operator.name, {"training_mode": None})  # 0 when absent
     wanted = {"is_test": True, "trainable_statistics": False, "use_global_stats": True}
     return OperatorEdit(
         operator.name, {name: value for name, value in wanted.items() if name in operator.attributes}
