@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from seatrial.checks import document_schema, dump, load, read_report
-from seatrial.cli._diagnosis_document import SCHEMA, Document
+from seatrial.cli._diagnosis_check import finding_of
+from seatrial.cli._diagnosis_document import SCHEMA, Document, Fed
 from seatrial.cli._diagnosis_fix import line_of, outside_contract, write_fixed
 from seatrial.cli._diagnosis_html import to_html
+from seatrial.cli._diagnosis_pictures import _first
 from seatrial.cli._diagnosis_text import columns, to_terminal, wrapped
 from seatrial.cli.diagnose import Opened, searched
 from seatrial.cli.main import main
@@ -83,11 +85,25 @@ def test_before_and_after_are_shown_for_pictures(found: Found, fine: Found) -> N
     assert fine[1].pictures == ()
 
 
+def test_inputs_that_are_no_pictures_are_shown_as_numbers(tmp_path: Path) -> None:
+    values = np.array([[101, 7, 8, 102]]), np.array([[101, 8, 7, 102]])
+    assert [_first(each) for each in (*values, None)] == [
+        "101, 7, 8, 102  [4]",
+        "101, 8, 7, 102  [4]",
+        "–",
+    ]
+    assert _first(np.zeros((1, 40), np.float32)).endswith(", …  [40]")
+    shown = replace(found_in(tmp_path)[1], fed=(Fed("3", "ids", _first(values[0]), _first(values[1])),))
+    assert "101, 8, 7, 102" in to_html(shown, language="en")
+    assert "What the model was fed" in [each.title.en for each in finding_of(shown, "accuracy").evidence]
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_page_is_whole_and_needs_nothing_else(found: Found, fine: Found, language: str) -> None:
     for _, document, _ in (found, fine):
         page = to_html(document, language=language)
-        assert html.escape(document.sentence.in_language(language)) in page
+        sentence = html.escape(document.sentence.in_language(language))
+        assert sentence.replace("1e-", "1e\u2011") in page
         assert not re.search(r"(src|href)=\"(?!data:|#)", page)
         assert "<script" not in page
         assert len(page.encode()) < 1_000_000

@@ -192,6 +192,14 @@ def _tables(document: Document) -> list[Table]:
                 tuple(_row(each) for each in document.attempts[:_ROWS]),
             )
         )
+    if document.fed:
+        tables.append(
+            Table(
+                Text("What the model was fed", "模型实际得到的输入"),
+                ("sample", "input", "as deployed", "with the cause undone"),
+                tuple((each.sample, each.input, each.before, each.after) for each in document.fed),
+            )
+        )
     if document.parting is not None:
         tables.append(
             Table(

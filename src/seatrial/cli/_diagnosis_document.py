@@ -103,6 +103,16 @@ class Parting:
 
 
 @dataclass(frozen=True)
+class Fed:
+    """The first numbers of one input that is no picture, for one sample: as deployed, and corrected."""
+
+    sample: str
+    input: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Document:
     """Everything a diagnosis found.
 
@@ -121,6 +131,7 @@ class Document:
         parting: The first stage that differs, or null.
         notes: What a reader should know.
         pictures: What the model was fed, before and after.
+        fed: The same for inputs that are no pictures.
         seed: Of every random choice.
         seconds: Time the search took.
         started: ISO 8601, UTC.
@@ -142,6 +153,7 @@ class Document:
     parting: Parting | None
     notes: tuple[str, ...]
     pictures: tuple[Picture, ...]
+    fed: tuple[Fed, ...]
     seed: int
     seconds: float
     started: str
@@ -164,7 +176,13 @@ class Circumstances:
 
 
 def document_of(
-    found: Diagnosis, about: Circumstances, *, deployed: Setup, place: Place, pictures: tuple[Picture, ...]
+    found: Diagnosis,
+    about: Circumstances,
+    *,
+    deployed: Setup,
+    place: Place,
+    pictures: tuple[Picture, ...] = (),
+    fed: tuple[Fed, ...] = (),
 ) -> Document:
     """The document of a diagnosis.
 
@@ -174,6 +192,7 @@ def document_of(
         deployed: The setup as deployed: changes are located in its contract.
         place: Says where in the contract's file something stands.
         pictures: Of the preprocessed inputs.
+        fed: Inputs that are no pictures.
     """
     titles = {name: each.title for name, each in all_hypotheses().items()}
 
@@ -207,6 +226,7 @@ def document_of(
         parting=_parting(found.divergence) if found.divergence else None,
         notes=found.notes,
         pictures=pictures,
+        fed=fed,
         seed=about.seed,
         seconds=found.seconds,
         started=about.started,

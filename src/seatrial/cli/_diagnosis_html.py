@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -27,6 +28,8 @@ _OWN_CSS = """
 .advice.single { grid-template-columns: 1fr; }
 .differs { color: var(--FAIL); font-weight: 600; } .same { color: var(--PASS); font-weight: 600; }
 """
+# A browser breaks a line after a hyphen; `1e-9` is one number.
+_EXPONENT = re.compile(r"(?<=\de)-(?=\d)")
 _MARKS = {"agree": "PASS", "cause": "FAIL"}
 
 
@@ -36,7 +39,7 @@ def to_html(document: Document, *, language: str) -> str:
     return _template().render(
         d=document,
         language=language,
-        say=lambda text: visible(text.in_language(language) if isinstance(text, Text) else str(text)),
+        say=lambda text: _shown(text, language),
         w=lambda name: word(name, language),
         stage=lambda name: stage_name(name, language),
         rows=_rows(document.attempts, language),
@@ -45,6 +48,11 @@ def to_html(document: Document, *, language: str) -> str:
         css=css,
         style_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
     )
+
+
+def _shown(text: Text | str, language: str) -> str:
+    said = visible(text.in_language(language) if isinstance(text, Text) else str(text))
+    return _EXPONENT.sub("\u2011", said)
 
 
 def _rows(attempts: Sequence[Tried], language: str) -> list[tuple[str, ...]]:

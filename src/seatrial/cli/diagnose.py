@@ -190,12 +190,9 @@ def searched(
         command=shlex.join(["seatrial", *sys.argv[1:]]),
         seatrial=__version__,
     )
+    pictures, fed = before_and_after(case, found)
     document = document_of(
-        found,
-        about,
-        deployed=opened.setup,
-        place=line_of(opened.file),
-        pictures=before_and_after(case, found),
+        found, about, deployed=opened.setup, place=line_of(opened.file), pictures=pictures, fed=fed
     )
     return case, document, found
 
