@@ -29,11 +29,14 @@ HYPOTHESES = {
     "operator", "precision", "quantization", "batch", "service-version",
 }  # fmt: skip
 # A network, and pictures and texts with the contracts of other tasks around the same files.
-WORLDS = ("network", *sorted(CASES))
+WORLDS = ("network", "runnable", *sorted(CASES))
 
 
 def world(name: str, folder: Path) -> Good:
     """A good release of one kind."""
+    if name == "runnable":  # by ONNX Runtime, with enough samples to train a layer on
+        runs = networks.good(folder, "onnx")
+        return replace(runs, release=replace(runs.release, held_out=networks.held_out(480)))
     good = networks.good(folder, "paddle-json")
     if name == "network":
         return good

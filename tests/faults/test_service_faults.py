@@ -113,6 +113,15 @@ def test_a_stall_comes_after_enough_requests():
     assert [each >= 0.05 for each in seconds] == [False, False, True] * 2
 
 
+def test_a_slow_model_stands_still_for_longer(monkeypatch):
+    engine = behaving(Stall, seconds=0.01, requests=2, quiet=0.0)
+    monkeypatch.setattr(FakeEngine, "run", lambda _, feeds: time.sleep(0.01) or [feeds["x"]])
+    engine.run(feed(3, 4))
+    begin = time.perf_counter()
+    engine.run(feed(3, 4))
+    assert time.perf_counter() - begin >= 0.2
+
+
 def test_slower_is_slower_by_its_share(monkeypatch):
     engine = behaving(Slower, share=1.0)
     monkeypatch.setattr(FakeEngine, "run", lambda _, feeds: time.sleep(0.03) or [feeds["x"]])

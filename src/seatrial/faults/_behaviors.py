@@ -87,7 +87,7 @@ class Stall(Behavior):
 
     Args:
         engine: Does the work.
-        seconds: How long.
+        seconds: How long, at the least; a slow model stands still for twenty requests.
         requests: Answered in between, at the least.
         quiet: Seconds in between, at the least.
     """
@@ -96,14 +96,18 @@ class Stall(Behavior):
         super().__init__(engine)
         self._seconds, self._requests, self._quiet = seconds, requests, quiet
         self._count, self._last = 0, time.monotonic()
+        self._usual = float("inf")
 
     def run(self, feeds: Feeds) -> list[Array]:
         """Stalls now and then, and answers."""
         self._count += 1
         if self._count >= self._requests and time.monotonic() - self._last >= self._quiet:
-            time.sleep(self._seconds)
+            time.sleep(max(self._seconds, 20 * self._usual if self._usual < 1 else 0))
             self._count, self._last = 0, time.monotonic()
-        return self._engine.run(feeds)
+        begin = time.perf_counter()
+        outputs = self._engine.run(feeds)
+        self._usual = min(self._usual, time.perf_counter() - begin)
+        return outputs
 
 
 class GlobalLock(Behavior):
