@@ -54,6 +54,8 @@ def test_a_release_that_cannot_be_read_is_refused(bench: Bench) -> None:
     assert answer is not None
     assert answer.refused
     assert answer.marks == {"structure": Mark.REFUSED, "weights": Mark.NOT_ASKED}
+    assert "gone.json" in answer.said.en
+    assert "/" not in answer.said.en  # no folder that is gone when it is read
     assert not answer.digest_only
 
 
@@ -92,21 +94,43 @@ def test_a_quick_run_stops_at_the_first_check_that_sees_it(bench: Bench) -> None
     assert set(answer.marks) == {"weights"}
 
 
+def test_what_rests_on_the_same_bytes_is_asked_once(bench: Bench) -> None:
+    first, again = (bench.do(job("nothing-wrong", "weights")).answer for _ in range(2))
+    assert first is not None
+    assert again is not None
+    assert again.times["weights"] == first.times["weights"]  # the answer of the first, with its time
+    assert (again.refused, again.marks) == (first.refused, first.marks)
+
+
+def test_a_no_is_said_each_time_anew(bench: Bench) -> None:
+    first, again = (bench.do(job("one-nan", "weights")).answer for _ in range(2))
+    assert first is not None
+    assert again is not None
+    assert again.refused
+    assert again.times["weights"] != first.times["weights"]
+
+
 def test_what_was_made_is_removed(bench: Bench, tmp_path: Path) -> None:
     bench.do(job("one-nan", "weights"))
-    assert list((tmp_path / "scratch").iterdir()) == []
+    assert [each.name for each in (tmp_path / "scratch").iterdir()] == ["answers"]
 
 
 @pytest.fixture(scope="module")
 def replies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reply]:
-    """All at once: two processes, of which one is killed, one hangs and one leaves."""
+    """Two processes at a time, of which one is killed, one leaves, and one hangs."""
     folder = tmp_path_factory.mktemp("workers")
-    (folder / "scratch").mkdir()
-    names = ("kills", "hangs", "one-nan", "exits", "one-bit", "nothing-wrong")
-    workers = Workers(small_subject(folder), folder / "scratch", seed=7, limit=8.0)
-    with closing(workers):
-        jobs = [job(name, "weights") for name in names]
-        return {each.job.name: each for each in workers.run(jobs, at_once=2)}
+    found: dict[str, Reply] = {}
+    for limit, names in (
+        (240.0, ("kills", "one-nan", "exits", "one-bit", "nothing-wrong")),
+        (2.0, ("hangs",)),
+    ):
+        scratch = folder / f"scratch-{limit:g}"
+        scratch.mkdir()
+        workers = Workers(small_subject(folder), scratch, seed=7, limit=limit)
+        with closing(workers):
+            jobs = [job(name, "weights") for name in names]
+            found |= {each.job.name: each for each in workers.run(jobs, at_once=2)}
+    return found
 
 
 def test_every_job_has_a_reply(replies: dict[str, Reply]) -> None:
@@ -122,7 +146,7 @@ def test_a_killed_process_is_an_error_and_no_catch(replies: dict[str, Reply]) ->
 
 def test_a_process_that_hangs_is_ended(replies: dict[str, Reply]) -> None:
     assert replies["hangs"].answer is None
-    assert "8 s" in replies["hangs"].broke
+    assert "2 s" in replies["hangs"].broke
 
 
 def test_the_others_are_judged(replies: dict[str, Reply]) -> None:
