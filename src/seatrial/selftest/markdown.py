@@ -117,7 +117,8 @@ def _open(found: SelfTest, words: Words) -> Iterator[str]:
     if missed:
         yield f"## {words('missed')}"
         yield "\n".join(
-            f"- **{_cell(words.text(row.title))}** (`{row.name}`): {words.advice(row)}" for row in missed
+            f"- **{_cell(words.text(row.title))}** (`{row.name}`): {words.advice(row, found)}"
+            for row in missed
         )
         yield f"```sh\n{one_line(again(missed[0], found))}\n```"
     broke = [each for each in found.faults if each.status is Status.ERROR]

@@ -113,7 +113,7 @@ def _open(found: SelfTest, words: Words, *, color: bool) -> Iterator[str]:
         yield words("missed")
         for row in missed:
             yield f"  {red[0]}✗ {words.text(row.title)}{red[1]}  [{row.name}]"
-            yield f"    {words.advice(row)}"
+            yield f"    {words.advice(row, found)}"
         yield f"    $ {again(missed[0], found)}"
         yield ""
     yield from _listed(words("errors"), [(row, one_line(row.why, 300)) for row in broke], words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from seatrial.checks import one_line
@@ -183,7 +184,8 @@ class Words:
         scores = found.scores
         aside, aside_zh = "", ""
         if scores.equivalents:
-            aside = f"; {scores.equivalents} declared equivalents set aside"
+            many = "s" if scores.equivalents > 1 else ""
+            aside = f"; {scores.equivalents} declared equivalent{many} set aside"
             aside_zh = f"；另有 {scores.equivalents} 个已声明的等价变异不计入"
         return self._pick(
             (
@@ -225,26 +227,29 @@ class Words:
             )
         )
 
-    def advice(self, row: FaultRow) -> str:
+    def named(self, found: SelfTest, names: Iterable[str]) -> str:
+        """Checks by their titles."""
+        return self._pick((", ", "、")).join(
+            self.text(found.titles[name]) if name in found.titles else name for name in names
+        )
+
+    def advice(self, row: FaultRow, found: SelfTest) -> str:
         """What to do about a broken release that went through."""
-        named = ", ".join(row.expected)
-        named_zh = "、".join(row.expected)
-        warned = [name for name, mark in row.marks.items() if mark is Mark.WARNED]
+        named = self.named(found, row.expected)
+        warned = self.named(found, [name for name in row.expected if row.marks.get(name) is Mark.WARNED])
         if warned:
             return self._pick(
                 (
-                    f"{', '.join(warned)} warned and let it pass: set a limit in the contract that makes it "
-                    f"fail, or give {named} more samples.",
-                    f"{'、'.join(warned)} 只给出警告并放行：请在契约中设置限值使其不通过，"
-                    f"或为 {named_zh} 提供更多样本。",
+                    f"{warned} warned and let it pass: set a limit in the contract that makes it fail, or "
+                    "give more samples.",
+                    f"“{warned}”只给出警告并放行：请在契约中设置限值使其不通过，或提供更多样本。",
                 )
             )
         return self._pick(
             (
                 f"{named} should have said no: give it more or harder samples, set its limit in the "
                 "contract, or pin the digest of what must not change.",
-                f"{named_zh} 本应发现：请提供更多或更难的样本、在契约中设置限值，"
-                "或登记不允许变化之物的摘要。",
+                f"“{named}”本应发现：请提供更多或更难的样本、在契约中设置限值，或登记不允许变化之物的摘要。",
             )
         )
 
@@ -253,11 +258,12 @@ class Words:
         said = [] if found.members else [self("no_members")]
         idle = [each.name for each in found.scores.checks if each.unique == 0 and each.asked]
         if idle and found.scores.applicable > 10:
+            those = self.named(found, idle)
             said.append(
                 self._pick(
                     (
-                        f"Everything {', '.join(idle)} saw, another check saw too; that alone is no fault.",
-                        f"{'、'.join(idle)} 发现的问题也都被其他检查发现。这本身不是缺陷。",
+                        f"Whatever these saw, another check saw too: {those}. That alone is no fault.",
+                        f"以下检查发现的问题也都被其他检查发现：{those}。这本身不是缺陷。",
                     )
                 )
             )
