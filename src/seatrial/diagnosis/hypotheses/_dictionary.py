@@ -6,6 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
+import numpy as np
+
+from seatrial.contract.sample import Array
 from seatrial.diagnosis.case import Case, Observation
 from seatrial.diagnosis.hypotheses._outputs import (
     calls,
@@ -31,7 +34,7 @@ def propose(case: Case, setup: Setup, seen: Observation) -> Iterator[Interventio
         yield _dictionary(
             setup, right.labels, "reference-dictionary", _differs(setup.contract.labels, right.labels), 25.0
         )
-    yield from _counted(setup, seen)
+    yield from _counted(case, setup, seen)
     yield from _columns(case, setup, seen)
     labels = setup.contract.labels
     pairs = _pairs(case, setup, seen)
@@ -44,7 +47,7 @@ def propose(case: Case, setup: Setup, seen: Observation) -> Iterator[Interventio
             yield _dictionary(setup, listed, name, said, 20.0 if after >= 0.8 else 3.0)
 
 
-def _counted(setup: Setup, seen: Observation) -> Iterator[Intervention]:
+def _counted(case: Case, setup: Setup, seen: Observation) -> Iterator[Intervention]:
     """As many characters as the model has classes."""
     scores = scores_of(seen)
     for place, call in calls(setup, "ctc_decode"):
@@ -54,6 +57,8 @@ def _counted(setup: Setup, seen: Observation) -> Iterator[Intervention]:
             yield _emptied(setup, place)
         if more == (-1 if space else 1):
             yield _space(setup, place, space=space)
+        if abs(more) == 1:
+            yield from _solved_count(case, setup, seen, blank=int(option(call, "blank")))
         if more == 1:
             lost = Text("The dictionary lost its first line.", "字典缺少第一行。")
             yield _dictionary(setup, ("#", *labels), "line-before", lost, 8.0)
@@ -128,6 +133,44 @@ def _columns(case: Case, setup: Setup, seen: Observation) -> Iterator[Interventi
         prior=20.0,
         place=("labels",),
     )
+
+
+def _solved_count(case: Case, setup: Setup, seen: Observation, *, blank: int) -> Iterator[Intervention]:
+    """Where a line is missing or too many: below it the model's classes mean their own line, above the next."""
+    labels = setup.contract.labels
+    pairs = [
+        pair
+        for place, outputs in zip(seen.places, seen.outputs, strict=True)
+        if outputs and case.reference.answers is not None
+        for pair in _read(outputs[0][0], str(field(case.reference.answers[place], "text") or ""), blank)
+    ]
+    wrong = sorted(place for place, right in pairs if place >= len(labels) or labels[place] != right)
+    if not wrong:
+        return
+    first = wrong[0]
+    new = [right for place, right in pairs if place == first and right not in labels]
+    strange = [right for _, right in pairs if right not in labels]
+    at = first if new or not first else first - 1
+    lost = (new or strange or ["\ufffd"])[0]
+    for name, listed, said in (
+        ("line-added", (*labels[:at], lost, *labels[at:]), _off(-1, at)),
+        ("line-removed", (*labels[:first], *labels[first + 1 :]), _off(1, first)),
+    ):
+        right_share = sum(place < len(listed) and listed[place] == right for place, right in pairs)
+        if right_share >= PURE * len(pairs):
+            yield _dictionary(setup, listed, name, said, 20.0)
+
+
+def _read(scores: Array, text: str, blank: int) -> Iterator[Pair]:
+    """Places in the dictionary beside the characters they mean, where the path is as long as the text."""
+    blank %= scores.shape[-1]
+    best = scores.argmax(axis=-1)
+    begins = np.r_[True, best[1:] != best[:-1]]
+    path = [int(each) for each in best[begins & (best != blank)]]
+    if len(path) == len(text):
+        yield from (
+            (each - (each > blank), right) for each, right in zip(path, text, strict=True) if right != " "
+        )
 
 
 def _space(setup: Setup, place: int, *, space: bool) -> Intervention:
