@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from seatrial.diagnosis.hypotheses._look import Look
 from seatrial.diagnosis.hypotheses._texts import (
@@ -19,6 +20,7 @@ from seatrial.diagnosis.statistics import id_map
 from seatrial.text import Text
 
 _LOST = "[lost]"  # stands for a token that nobody can name
+_AROUND = (0, -1, 1, -3, 3, -6, 6, -10, 10, -16, 16, -24, 24)  # counts place a token to some lines
 _PARTS = 8  # of a vocabulary at whose seams a lost line is tried
 
 
@@ -119,8 +121,10 @@ def widened(look: Look) -> Iterator[Edit]:
     if lost:
         guess = _place_by_frequency(tokens, words, lost[0])
         strong = 4.0 if guess is not None and tokens[lost[0]] >= 5 else 1.0
-        for at in (guess,) if guess is not None else ():
-            yield _with(words, at, token, strong * weight)
+        for offset in _AROUND if guess is not None else ():
+            at = (guess or 0) + offset
+            if first <= at <= size:
+                yield _with(words, at, token, strong * weight / (1 + 0.1 * abs(offset)))
     for place in dict.fromkeys((first, 0)):
         yield _with(words, place, token, 1.2 * weight)
     for place in _seams(first, size):
@@ -149,9 +153,9 @@ def _place_by_frequency(tokens: Counter[str], words: Sequence[str], token: str) 
     """Where a token would stand in a vocabulary that is sorted by frequency; None where it is not."""
     counts = [tokens[word] for word in words]
     first = specials(words)
-    common = counts[first : first + 200]
-    falls = sum(a >= b for a, b in zip(common, common[20:], strict=False))
-    if len(common) < 40 or falls < 0.8 * (len(common) - 20):
+    parts = [counts[first + low : first + high] for low, high in ((0, 30), (30, 150), (150, 600))]
+    means = [sum(part) / len(part) for part in parts if part]
+    if len(means) < 2 or any(b >= 0.8 * a for a, b in pairwise(means)):
         return None
     # The place that parts more frequent tokens from rarer ones with the fewest exceptions.
     mine = tokens[token]

@@ -47,7 +47,7 @@ def _reordered(look: Look) -> Iterator[Intervention]:
         deployed = tuple(look.calls[place].options.get("order", ()))
         channels = axes_at(look, place).find("C")
         for right in permutations(range(len(deployed))) if len(deployed) <= 4 else ():
-            if right != deployed:
+            if right not in (deployed, tuple(range(len(right)))):  # to leave axes alone is to take it out
                 said, fix = _texts(deployed, right)
                 # Channels that stay where they are put: rows and columns exchanged are the common slip.
                 usual = channels >= 0 and right.index(channels) == deployed.index(channels)
@@ -71,7 +71,7 @@ def _surplus(look: Look) -> Iterator[Intervention]:
             without(look.setup, place),
             Text("The axes are transposed once too often.", "轴多转置了一次。"),
             Text("take out this transpose step", "删除这个 transpose 步骤"),
-            1.0,
+            2.0,
             ("preprocess", place),
         )
 
