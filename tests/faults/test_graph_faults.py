@@ -127,7 +127,7 @@ def test_what_is_edited_reaches_the_engine(digits: Path, tmp_path: Path) -> None
     reference = answers(good.release, images)
     assert reference is not None
     for name, fault in all_faults().items():
-        if fault.kind not in ("graph", "weights"):
+        if fault.kind not in ("graph", "weights") or "members" in fault.needs or name == "backdoor-patch":
             continue
         got = answers(fault.make(good, tmp_path / name, 0), images)
         same = got is not None and np.allclose(got, reference, rtol=0, atol=1e-6)
