@@ -136,7 +136,7 @@ def _columns(case: Case, setup: Setup, seen: Observation) -> Iterator[Interventi
 
 
 def _solved_count(case: Case, setup: Setup, seen: Observation, *, blank: int) -> Iterator[Intervention]:
-    """Where a line is missing or too many: below it the model's classes mean their own line, above the next."""
+    """Where a line is missing or too many: below it classes mean their own line, above it the next."""
     labels = setup.contract.labels
     pairs = [
         pair
