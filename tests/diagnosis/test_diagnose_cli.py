@@ -7,13 +7,25 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seatrial.checks import document_schema, dump, load, read_report
-from seatrial.cli._diagnosis_check import finding_of
+from seatrial.checks import (
+    Baseline,
+    Candidate,
+    GateRun,
+    document_schema,
+    dump,
+    load,
+    load_profile,
+    open_trial,
+    read_report,
+    run_gate,
+)
+from seatrial.cli._diagnosis_check import finding_of, with_diagnosis
 from seatrial.cli._diagnosis_document import SCHEMA, Document, Fed
 from seatrial.cli._diagnosis_fix import line_of, outside_contract, write_fixed
 from seatrial.cli._diagnosis_html import to_html
@@ -21,10 +33,19 @@ from seatrial.cli._diagnosis_pictures import _first
 from seatrial.cli._diagnosis_text import columns, to_terminal, wrapped
 from seatrial.cli.diagnose import Opened, searched
 from seatrial.cli.main import main
-from seatrial.contract import Contract, dump_contract, fingerprinted, load_contract
+from seatrial.contract import (
+    Contract,
+    dump_contract,
+    fingerprinted,
+    load_contract,
+    read_held_out,
+    save_contract,
+)
+from seatrial.converters import convert
 from seatrial.diagnosis import Case, Diagnosis, Setup
 from seatrial.diagnosis.deployed import LocalRunner
 from seatrial.errors import ContractViolation
+from seatrial.faults import Good, Release, all_faults
 from seatrial.model import open_model
 from support.services import FakeModel, serving
 from support.toy_case import Matrix, contract, toy_case
@@ -420,6 +441,82 @@ def test_a_label_map_that_is_shifted_is_found_by_names_in_the_data(
     assert "label map" in shown
     assert load_contract(wrong / "good" / "contract.fixed.yaml").labels == names
     assert re.search(r"accuracy after +PASS", shown)
+
+
+@pytest.mark.slow
+def test_where_only_consistency_failed_the_same_model_run_plainly_is_the_reference(
+    wrong: Path, tmp_path: Path
+) -> None:
+    artifact = open_model(wrong / "good")
+    held_out = read_held_out(wrong / "held_out.npz", limit=80)
+    good = Good(Release(artifact.graph, load_contract(wrong / "good" / "contract.yaml"), held_out), artifact)
+    (tmp_path / "training").mkdir()
+    broken = all_faults()["batch-norm-in-training"].make(good, tmp_path / "training", 7)
+    save_contract(broken.contract, broken.model.parent / "contract.yaml")
+    arguments = ["check", str(broken.model), "--data", "held_out.npz", "--only", "consistency", "--quiet"]
+    assert main([*arguments, "--diagnose", "-o", "out"]) == 1
+    report = read_report(wrong / "out" / "report.json")
+    finding = next(f for each in report.results for f in each.findings if f.id == "consistency.diagnosis")
+    assert "batch" in finding.data["hypotheses"]
+    assert finding.data["reference"].startswith("the same model, sample by sample")
+
+
+def kept_as(accepted: Path, digest: str) -> Baseline:
+    """A baseline of a model that lies there."""
+    return Baseline(
+        name="kept",
+        model_digest=open_model(accepted).digest,
+        data_digest="",
+        preprocess_digest=digest,
+        environment_digest="",
+        model_path=str(accepted / "inference.json"),
+        figures={},
+        accepted_by="me",
+        reason="first",
+        accepted_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+@pytest.mark.slow
+def test_the_accepted_model_is_the_reference_while_it_is_what_it_was(wrong: Path, tmp_path: Path) -> None:
+    right = load_contract(wrong / "good" / "contract.yaml").preprocess_digest()
+    found = {}
+    for name, digest in (("kept", right), ("changed", "sha256:other")):
+        candidate = Candidate(
+            artifact=open_model(wrong / "wrong"),
+            contract=load_contract(wrong / "wrong" / "contract.yaml"),
+            held_out=read_held_out(wrong / "held_out.npz", limit=60),
+            profile=load_profile("cpu-server"),
+            baseline=kept_as(wrong / "good", digest),
+        )
+        (tmp_path / name).mkdir()
+        with open_trial(candidate, tmp_path / name, convert=convert) as trial:
+            clock = GateRun(command="x", clock=lambda: datetime.now(UTC), only=frozenset({"accuracy"}))
+            report = with_diagnosis(
+                run_gate(trial, clock),
+                trial,
+                source=str(wrong / "wrong" / "contract.yaml"),
+                budget=30,
+                say=lambda _: None,
+            )
+        found[name] = next(f for r in report.results for f in r.findings if f.id == "accuracy.diagnosis")
+    assert found["kept"].data["reference"].startswith("the model of baseline 'kept'")
+    assert found["kept"].data["hypotheses"] == ["mean-std"]
+    assert found["changed"].data["reference"].startswith("the labels")
+
+
+@pytest.mark.slow
+def test_a_diagnosis_that_breaks_costs_no_report(wrong: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("oh no")
+
+    monkeypatch.setattr("seatrial.cli._diagnosis_check.searched", broken)
+    arguments = ["check", "wrong", "--data", "held_out.npz", "--only", "accuracy", "--diagnose", "--quiet"]
+    assert main([*arguments, "-o", "out"]) == 1
+    report = read_report(wrong / "out" / "report.json")
+    finding = next(f for each in report.results for f in each.findings if f.id == "accuracy.diagnosis")
+    assert finding.verdict == "SKIP"
+    assert "RuntimeError: oh no" in finding.summary.en
 
 
 @pytest.mark.slow
