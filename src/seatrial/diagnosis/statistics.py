@@ -118,13 +118,6 @@ def spread_of_color(images: Iterable[Array], axis: int) -> float:
     return float(np.mean(shares)) if shares else 0.0
 
 
-def sharpness(image: Array) -> float:
-    """Mean step between neighbors along the last two axes, as a share of the range: low where blurred."""
-    array = image.astype("float64")
-    steps = [np.abs(np.diff(array, axis=axis)).mean() for axis in (-1, -2) if array.shape[axis] > 1]
-    return float(np.mean(steps) / max(float(np.ptp(array)), 1e-9)) if steps else 0.0
-
-
 def padding(array: Array, axis: int) -> tuple[int, int]:
     """Slices before and after along an axis that hold one number only: what was padded."""
     rows = np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
