@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from scipy.stats import binomtest
 
@@ -13,6 +13,7 @@ from seatrial.diagnosis.setup import Intervention
 # Corrected for everything tried. At 1e-3 a hundred innocent pairs give 0.1 false causes.
 SIGNIFICANT = 1e-3
 SOLVED = 0.98  # agreement from which nothing is left to explain
+FEWEST_ANSWERS = 3  # a confidence near 1 can come back by accident once or twice
 HALF = 0.5  # share of the gap that a partial cause must close
 NEARER = 1e-3  # a change of closeness below this is noise
 
@@ -53,8 +54,7 @@ def proved(case: Case, tried: Attempt, *, count: int) -> Cause | None:
         tried: The change, on every sample.
         count: Changes tried in all, this one included.
     """
-    numbers = case.reference.outputs is not None
-    exact = numbers and solves(tried) and tried.after > tried.before
+    exact = solves(tried) and _numbers_back(case, tried)
     corrected = min(1.0, (tried.p_value if tried.p_value is not None else 1.0) * count)
     if exact:
         return Cause(tried, corrected, exact=True)
@@ -65,6 +65,16 @@ def proved(case: Case, tried: Attempt, *, count: int) -> Cause | None:
     # Two changes have so many partners to choose from that together they must explain everything.
     partly = len(tried.interventions) == 1 and _closes_gap(case, tried)
     return Cause(tried, corrected, exact=False, partial=True) if partly else None
+
+
+def _numbers_back(case: Case, tried: Attempt) -> bool:
+    """Whether what came back are numbers, which no accident brings: outputs, or confidences of several."""
+    recovered = round(tried.n * (tried.after - tried.before))
+    if case.reference.outputs is not None:
+        return recovered > 0
+    answers = [each for each in case.reference.answers or () if each is not None]
+    confident = bool(answers) and all(isinstance(each, Mapping) and "confidence" in each for each in answers)
+    return confident and recovered >= FEWEST_ANSWERS
 
 
 def _closes_gap(case: Case, tried: Attempt) -> bool:
