@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from seatrial.checks._explain import explanation
 from seatrial.checks._finding import WORST_FIRST, Chart, Finding, Picture, Table, Verdict
 from seatrial.checks._render import _figure
 from seatrial.checks._render._escape import clipped, one_line, visible
@@ -99,6 +100,11 @@ class _View:
     def show(self, text: Any) -> str:
         """Any other text, safe to show."""
         return clipped(visible(text), self._budget.letters)
+
+    def meaning(self, finding: Finding) -> str:
+        """Why the finding matters, whatever this run gave; empty where nobody explained it."""
+        found = explanation(finding.id)
+        return self._words.text(found.why) if found else ""
 
     def cell(self, value: Any) -> str:
         """A cell of a table."""

@@ -52,7 +52,10 @@ def _of_option(
     right = reference_option(case, call, name)
     if right is not None:
         candidates[float(right)] = 20.0
-    for value in _solved(case, setup, name):
+    solved = _solved(case, setup, name)
+    if solved and name in KEEPS_SCORES and usual[0] <= max(solved):
+        candidates.setdefault(usual[0], 9.0)  # the family's own default explains as much: it is likelier
+    for value in solved:
         candidates.setdefault(value, 8.0)
     for value in usual:
         candidates.setdefault(value, 1.0)
