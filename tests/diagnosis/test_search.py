@@ -43,7 +43,7 @@ HYPOTHESES = {
     "scaling": _hypothesis("scaling", _scales),
     "label-map": _hypothesis("label-map", _shifts, "answers"),
 }
-HOW = Search(budget=30, hypotheses=HYPOTHESES)
+HOW = Search(budget=600, hypotheses=HYPOTHESES)
 
 
 def swapped(setup: Setup) -> Setup:

@@ -152,9 +152,15 @@ def _usual(look: Look) -> Iterator[Intervention]:
                 for each in (mean, std)
             ]
             new = Constants(old.scale, wide[0], wide[1])
-            if (new.mean, new.std) != (old.mean, old.std):
+            if (new.mean, new.std) != (old.mean, old.std) and not _only_scales(old, new):
                 common = name in ("imagenet", "half", "none")
                 yield _set(look, place, new, name, 1.5 if common else 0.6)
+
+
+def _only_scales(old: Constants, new: Constants) -> bool:
+    """Whether one common factor is all the difference: that is `scaling`, and another hypothesis."""
+    ratios = {round(a / b, 6) for a, b in zip(new.std, old.std, strict=False) if b}
+    return not any(old.mean) and not any(new.mean) and len(ratios) == 1
 
 
 def _unit(look: Look, place: int, old: Constants) -> float:
