@@ -14,7 +14,7 @@ from seatrial.diagnosis.hypothesis import Hypothesis
 from seatrial.diagnosis.setup import Intervention, Setup
 from seatrial.errors import SeatrialError
 
-ROUNDS = ((2, 0.4), (4, 0.4), (8, 1.0))  # samples asked, and the share of the changes that goes on
+ROUNDS = ((1, 0.5), (2, 0.4), (4, 0.4), (8, 1.0))  # samples asked, and the share of the changes that goes on
 FEWEST = 8  # changes that always go on
 
 
@@ -107,7 +107,7 @@ def _function(function: object) -> str:
 def screen(
     case: Case, interventions: Sequence[Intervention], places: Sequence[int], clock: Clock, *, until: float
 ) -> list[tuple[float, Intervention]]:
-    """Ranks changes by the closeness they reach on a few samples: all on two, the better ones on more.
+    """Ranks changes by the closeness they reach on a few samples: all on one, the better ones on more.
 
     Args:
         case: The case.
