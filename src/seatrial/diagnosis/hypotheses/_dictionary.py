@@ -10,6 +10,7 @@ import numpy as np
 
 from seatrial.contract.sample import Array
 from seatrial.diagnosis.case import Case, Observation
+from seatrial.diagnosis.hypotheses._edits import Suspect
 from seatrial.diagnosis.hypotheses._outputs import (
     calls,
     field,
@@ -179,16 +180,7 @@ def _space(setup: Setup, place: int, *, space: bool) -> Intervention:
         if space
         else Text("The space behind the dictionary is missing.", "字典末尾缺少空格字符。")
     )
-    word = "false" if space else "true"
-    return Intervention(
-        hypothesis="label-map",
-        name=f"space-{word}",
-        setup=setup.with_options("postprocess", place, space=not space),
-        said=said,
-        fix=Text(f"set space: {word} in ctc_decode", f"把 ctc_decode 的 space 改为 {word}"),
-        prior=20.0,
-        place=("postprocess", place),
-    )
+    return Suspect("label-map", setup, place, "postprocess").given("space", not space, said, 20.0)
 
 
 def _pairs(case: Case, setup: Setup, seen: Observation) -> list[Pair]:

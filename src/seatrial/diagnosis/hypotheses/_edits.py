@@ -1,13 +1,65 @@
-"""Edits of a preprocessing: a step put in, taken out, or exchanged for others."""
+"""Edits of a preprocessing: a step put in, taken out, exchanged for others, or given another option."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from seatrial import extensions
 from seatrial.contract import StepCall
-from seatrial.diagnosis.setup import Setup
+from seatrial.diagnosis.setup import Intervention, Setup, Side
+from seatrial.text import Text
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A step whose options a hypothesis suspects.
+
+    Attributes:
+        hypothesis: Its name.
+        setup: As deployed.
+        place: Of the step.
+        side: The pipeline it stands in.
+    """
+
+    hypothesis: str
+    setup: Setup
+    place: int
+    side: Side = "preprocess"
+
+    def given(
+        self, option: str, value: Any, said: Text, prior: float, *, name: str = "", shown: str = ""
+    ) -> Intervention:
+        """The step with another value of one option.
+
+        Args:
+            option: Its name.
+            value: The right one.
+            said: What would be wrong.
+            prior: Odds before trying.
+            name: Of the intervention; empty for the option and its value.
+            shown: The value where `written` is not how a person would write it.
+        """
+        step, shown = self.setup.calls(self.side)[self.place].name, shown or written(value)
+        return Intervention(
+            hypothesis=self.hypothesis,
+            name=name or f"{option}-{shown}".replace("_", "-"),
+            setup=self.setup.with_options(self.side, self.place, **{option: value}),
+            said=said,
+            fix=Text(f"set {option}: {shown} in {step}", f"把 {step} 的 {option} 改为 {shown}"),
+            prior=prior,
+            place=(self.side, self.place),
+        )
+
+
+def written(value: Any) -> str:
+    """A value as a contract has it."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, (tuple, list)):
+        return "[" + ", ".join(written(each) for each in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def without(setup: Setup, place: int) -> Setup:

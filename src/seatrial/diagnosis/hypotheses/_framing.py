@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seatrial.contract import StepCall
-from seatrial.diagnosis.hypotheses._edits import exchanged, inserted, option, without
+from seatrial.diagnosis.hypotheses._edits import Suspect, exchanged, inserted, option, without, written
 from seatrial.diagnosis.hypotheses._images import axes_at
 from seatrial.diagnosis.hypotheses._look import Look
 from seatrial.diagnosis.setup import Intervention, Setup
@@ -35,17 +35,12 @@ def _kept(look: Look, place: int) -> dict[str, Any]:
     return {name: options[name] for name in ("interpolation", "library") if name in options}
 
 
-def _window(size: Iterable[int]) -> str:
-    return "[" + ", ".join(str(each) for each in size) + "]"
-
-
 def _made(name: str, edited: Setup, texts: tuple[Text, Text], prior: float, place: int) -> Intervention:
     return Intervention("geometry", name, edited, *texts, prior, ("preprocess", place))
 
 
 def _ratio(look: Look, place: int) -> Iterator[Intervention]:
-    keeps = bool(option(look.setup, place, "keep_ratio"))
-    word = str(not keeps).lower()
+    resize, keeps = Suspect("geometry", look.setup, place), bool(option(look.setup, place, "keep_ratio"))
     said = (
         Text("The ratio of the picture is kept; training stretched it.", "服务保持了宽高比，训练时直接拉伸。")
         if keeps
@@ -53,15 +48,15 @@ def _ratio(look: Look, place: int) -> Iterator[Intervention]:
             "The picture is stretched; training kept its ratio.", "服务直接拉伸图片，训练时保持宽高比。"
         )
     )
-    fix = Text(f"set keep_ratio: {word} in resize", f"把 resize 的 keep_ratio 改为 {word}")
-    edited = look.setup.with_options("preprocess", place, keep_ratio=not keeps)
-    yield _made(f"keep-ratio-{word}", edited, (said, fix), 1.5, place)
+    other = resize.given("keep_ratio", not keeps, said, 1.5)
+    edited, fix = other.setup, other.fix
+    yield other
     size = tuple(int(each) for each in option(look.setup, place, "size"))
     if not keeps:
         for where in ("end", "center"):
             texts = (
                 said,
-                Text(fix.en + f", then pad to {_window(size)}", fix.zh + f"，再填充到 {_window(size)}"),
+                Text(fix.en + f", then pad to {written(size)}", fix.zh + f"，再填充到 {written(size)}"),
             )
             padded = inserted(edited, place + 1, "pad", axes=(0, 1), to=size, where=where)
             yield _made(f"letterbox-{where}", padded, texts, 1.0, place)
@@ -69,15 +64,11 @@ def _ratio(look: Look, place: int) -> Iterator[Intervention]:
         bare = without(edited, place + 1)
         yield _made("stretched-unpadded", bare, (said, fix), 1.2, place)
     if len(set(size)) == 2:
-        turned = look.setup.with_options("preprocess", place, size=size[::-1])
         swapped = Text(
-            f"Height and width are exchanged: the service resizes to {_window(size)}.",
-            f"高和宽写反了：服务缩放到 {_window(size)}。",
+            f"Height and width are exchanged: the service resizes to {written(size)}.",
+            f"高和宽写反了：服务缩放到 {written(size)}。",
         )
-        right = Text(
-            f"set size: {_window(size[::-1])} in resize", f"把 resize 的 size 改为 {_window(size[::-1])}"
-        )
-        yield _made("size-exchanged", turned, (swapped, right), 1.0, place)
+        yield resize.given("size", size[::-1], swapped, 1.0, name="size-exchanged")
 
 
 def _stretched(look: Look, place: int) -> Iterator[Intervention]:
@@ -97,8 +88,8 @@ def _stretched(look: Look, place: int) -> Iterator[Intervention]:
                     "服务直接拉伸图片，训练时保持宽高比并从中间裁剪。",
                 ),
                 Text(
-                    f"use resize_short: {{size: {short}}}, then crop: {{size: {_window(size)}}}",
-                    f"改用 resize_short: {{size: {short}}}，再 crop: {{size: {_window(size)}}}",
+                    f"use resize_short: {{size: {short}}}, then crop: {{size: {written(size)}}}",
+                    f"改用 resize_short: {{size: {short}}}，再 crop: {{size: {written(size)}}}",
                 ),
             )
             yield _made(f"crop-of-{short}", exchanged(look.setup, place, calls), texts, 1.0, place)
@@ -204,8 +195,8 @@ def _unkept(look: Look, place: int, size: int) -> Iterator[Intervention]:
     texts = (
         Text("The picture's ratio is kept; training stretched it.", "服务保持了宽高比，训练时直接拉伸。"),
         Text(
-            f"use resize: {{size: {_window(stretch.options['size'])}}} instead",
-            f"改用 resize: {{size: {_window(stretch.options['size'])}}}",
+            f"use resize: {{size: {written(stretch.options['size'])}}} instead",
+            f"改用 resize: {{size: {written(stretch.options['size'])}}}",
         ),
     )
     yield _made("stretched", without(edited, place + 1) if whole else edited, texts, 1.0, place)
@@ -274,13 +265,8 @@ def _line(look: Look, place: int) -> Iterator[Intervention]:
         for right in dict.fromkeys((None, 320, 3200, *((int(fed) * 2,) if fed else ()))):
             if right == fed:
                 continue
-            shown = "null" if right is None else str(right)
-            texts = (
-                Text(
-                    f"The width of lines is bounded otherwise: {name} is {fed}, in training {shown}.",
-                    f"文本行宽度的上限不同：{name} 为 {fed}，训练时为 {shown}。",
-                ),
-                Text(f"set {name}: {shown} in resize_width", f"把 resize_width 的 {name} 改为 {shown}"),
+            said = Text(
+                f"The width of lines is bounded otherwise: {name} is {fed}, in training {written(right)}.",
+                f"文本行宽度的上限不同：{name} 为 {fed}，训练时为 {written(right)}。",
             )
-            edited = look.setup.with_options("preprocess", place, **{name: right})
-            yield _made(f"{name}-{shown}".replace("_", "-"), edited, texts, 1.2, place)
+            yield Suspect("geometry", look.setup, place).given(name, right, said, 1.2)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from seatrial.diagnosis.hypotheses._edits import inserted, moved, option, without
+from seatrial.diagnosis.hypotheses._edits import Suspect, inserted, moved, option, without
 from seatrial.diagnosis.hypotheses._images import axes_at
 from seatrial.diagnosis.hypotheses._look import Look
 from seatrial.diagnosis.setup import Intervention, Setup
@@ -32,30 +32,23 @@ def _made(name: str, edited: Setup, texts: tuple[Text, Text], prior: float, plac
 
 
 def _changed(look: Look, place: int) -> Iterator[Intervention]:
+    pad = Suspect("geometry", look.setup, place)
     where = str(option(look.setup, place, "where"))
     for right in ("end", "center", "start"):
         if right != where:
-            texts = (
-                Text(
-                    f"Padding goes to the {where}; in training it went to the {right}.",
-                    f"填充的位置不同：服务为 {where}，训练时为 {right}。",
-                ),
-                Text(f"set where: {right} in pad", f"把 pad 的 where 改为 {right}"),
+            said = Text(
+                f"Padding goes to the {where}; in training it went to the {right}.",
+                f"填充的位置不同：服务为 {where}，训练时为 {right}。",
             )
-            edited = look.setup.with_options("preprocess", place, where=right)
-            yield _made(f"pad-{right}", edited, texts, 1.2, place)
+            yield pad.given("where", right, said, 1.2, name=f"pad-{right}")
     fed = float(option(look.setup, place, "fill"))
     for fill in _fills(look, place):
         if fill != fed:
-            texts = (
-                Text(
-                    f"The padding holds {fed:g}; in training it held {fill:g}.",
-                    f"填充值不同：服务为 {fed:g}，训练时为 {fill:g}。",
-                ),
-                Text(f"set fill: {fill:g} in pad", f"把 pad 的 fill 改为 {fill:g}"),
+            said = Text(
+                f"The padding holds {fed:g}; in training it held {fill:g}.",
+                f"填充值不同：服务为 {fed:g}，训练时为 {fill:g}。",
             )
-            edited = look.setup.with_options("preprocess", place, fill=fill)
-            yield _made(f"fill-{fill:g}", edited, texts, 1.0 if fill == 0 else 0.7, place)
+            yield pad.given("fill", fill, said, 1.0 if fill == 0 else 0.7)
     texts = (
         Text("The picture is padded; in training it was not.", "服务做了填充，训练时没有。"),
         Text("take out this pad step", "删除这个 pad 步骤"),

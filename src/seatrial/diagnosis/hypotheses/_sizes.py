@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from seatrial.diagnosis.hypotheses._edits import option
+from seatrial.diagnosis.hypotheses._edits import Suspect, option, written
 from seatrial.diagnosis.hypotheses._images import axes_at
 from seatrial.diagnosis.hypotheses._look import Look
 from seatrial.diagnosis.setup import Intervention
@@ -52,21 +52,14 @@ def _each(look: Look, place: int, name: str, rights: list[Any], prior: float) ->
     for right in dict.fromkeys(rights):
         if right == fed:
             continue
-        shown = "null" if right is None else str(list(right) if isinstance(right, tuple) else right)
-        word = shown.replace("[", "").replace("]", "").replace(", ", "x")
+        word = written(right).replace("[", "").replace("]", "").replace(", ", "x")
         was = list(fed) if isinstance(fed, tuple) else fed
-        yield Intervention(
-            "geometry",
-            f"{step}-{name}-{word}".replace("_", "-"),
-            look.setup.with_options("preprocess", place, **{name: right}),
-            Text(
-                f"{step} works with another {name}: the service has {was}, training had {shown}.",
-                f"{step} 的 {name} 不同：服务为 {was}，训练时为 {shown}。",
-            ),
-            Text(f"set {name}: {shown} in {step}", f"把 {step} 的 {name} 改为 {shown}"),
-            prior,
-            ("preprocess", place),
+        said = Text(
+            f"{step} works with another {name}: the service has {was}, training had {written(right)}.",
+            f"{step} 的 {name} 不同：服务为 {was}，训练时为 {written(right)}。",
         )
+        called = f"{step}-{name}-{word}".replace("_", "-")
+        yield Suspect("geometry", look.setup, place).given(name, right, said, prior, name=called)
 
 
 def _targets(look: Look, place: int) -> Iterator[Intervention]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._edits import option
+from seatrial.diagnosis.hypotheses._edits import Suspect, option
 from seatrial.diagnosis.hypotheses._images import takes
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._payloads import on, redrawn, then
@@ -33,19 +33,12 @@ def _decoder(look: Look) -> Iterator[Intervention]:
         fed = str(option(look.setup, place, "alpha"))
         for right in ("white", "black", "drop"):
             if right != fed:
-                yield Intervention(
-                    _NAME,
-                    f"alpha-{right}",
-                    look.setup.with_options("preprocess", place, alpha=right),
-                    Text(
-                        f"Transparent pixels differ: the service {_PRESENT[fed]}, "
-                        f"training {_ENGLISH[right]}.",
-                        f"透明像素的处理不同：服务{_CHINESE[fed]}，训练时{_CHINESE[right]}。",
-                    ),
-                    Text(f"set alpha: {right} in decode_image", f"把 decode_image 的 alpha 改为 {right}"),
-                    2.0 if right == "white" else 1.5,
-                    ("preprocess", place),
+                said = Text(
+                    f"Transparent pixels differ: the service {_PRESENT[fed]}, training {_ENGLISH[right]}.",
+                    f"透明像素的处理不同：服务{_CHINESE[fed]}，训练时{_CHINESE[right]}。",
                 )
+                prior = 2.0 if right == "white" else 1.5
+                yield Suspect(_NAME, look.setup, place).given("alpha", right, said, prior)
 
 
 def _service(look: Look) -> Iterator[Intervention]:

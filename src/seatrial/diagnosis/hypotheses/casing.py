@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from seatrial.diagnosis.case import Case
+from seatrial.diagnosis.hypotheses._edits import Suspect, written
 from seatrial.diagnosis.hypotheses._images import takes
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._payloads import rewritten, then
@@ -34,16 +35,9 @@ def propose(case: Case, setup: Setup) -> list[Intervention]:
 
 def _tokenizer(look: Look) -> Iterator[Intervention]:
     for place, lower in with_option(look, "lower"):
-        name, right = look.calls[place].name, str(not lower).lower()
-        yield Intervention(
-            _NAME,
-            f"lower-{right}-at-{place}",
-            look.setup.with_options("preprocess", place, lower=not lower),
-            _ADDED if lower else _LOST,
-            Text(f"set lower: {right} in {name}", f"把 {name} 的 lower 改为 {right}"),
-            2.0 * _known_share(look, folded=not lower),
-            ("preprocess", place),
-        )
+        said, prior = _ADDED if lower else _LOST, 2.0 * _known_share(look, folded=not lower)
+        name = f"lower-{written(not lower)}-at-{place}"
+        yield Suspect(_NAME, look.setup, place).given("lower", not lower, said, prior, name=name)
 
 
 def _known_share(look: Look, *, folded: bool) -> float:

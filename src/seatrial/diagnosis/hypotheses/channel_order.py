@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._edits import inserted, without
+from seatrial.diagnosis.hypotheses._edits import Suspect, inserted, without
 from seatrial.diagnosis.hypotheses._images import (
     axes_at,
     channels_at,
@@ -46,15 +46,8 @@ def _decoded(look: Look) -> Iterator[Intervention]:
         fed = str(look.calls[place].options.get("color", "RGB"))
         if fed in _OTHER:
             right = _OTHER[fed]
-            yield Intervention(
-                _NAME,
-                f"{fed}-to-{right}".lower(),
-                look.setup.with_options("preprocess", place, color=right),
-                _swapped(fed, right),
-                Text(f"set color: {right} in decode_image", f"把 decode_image 的 color 改为 {right}"),
-                _prior(look),
-                ("preprocess", place),
-            )
+            said, name = _swapped(fed, right), f"{fed}-to-{right}".lower()
+            yield Suspect(_NAME, look.setup, place).given("color", right, said, _prior(look), name=name)
 
 
 def _swapped(fed: str, right: str) -> Text:

@@ -11,6 +11,7 @@ from seatrial.contract import StepCall
 from seatrial.contract.sample import Array
 from seatrial.diagnosis.case import Case
 from seatrial.diagnosis.hypotheses._decoding_solved import affine_values, unclip_ratio
+from seatrial.diagnosis.hypotheses._edits import Suspect, written
 from seatrial.diagnosis.hypotheses._models import MOST
 from seatrial.diagnosis.hypotheses._outputs import (
     calls,
@@ -101,17 +102,8 @@ def _changed(
     setup: Setup, place: int, call: StepCall, values: tuple[str, Any, Any], prior: float
 ) -> Intervention:
     name, now, value = values
-    return Intervention(
-        hypothesis="decoding",
-        name=f"{call.name}-{name}-{value}",
-        setup=setup.with_options("postprocess", place, **{name: value}),
-        said=_said(call.name, name, now, value),
-        fix=Text(
-            f"set {name}: {_yaml(value)} in {call.name}", f"把 {call.name} 的 {name} 改为 {_yaml(value)}"
-        ),
-        prior=prior,
-        place=("postprocess", place),
-    )
+    said, suspect = _said(call.name, name, now, value), Suspect("decoding", setup, place, "postprocess")
+    return suspect.given(name, value, said, prior, name=f"{call.name}-{name}-{value}")
 
 
 def _said(step: str, name: str, now: Any, value: Any) -> Text:
@@ -134,8 +126,8 @@ def _said(step: str, name: str, now: Any, value: Any) -> Text:
             f"框的坐标被当作{_of_zh(now)}像素，而模型给出的是{_of_zh(value)}像素：缩放还原了两次或没有还原。",
         )
     return Text(
-        f"{name} of {step} is {_yaml(now)}, it was {_yaml(value)}.",
-        f"{step} 的 {name} 现为 {_yaml(now)}，原为 {_yaml(value)}。",
+        f"{name} of {step} is {written(now)}, it was {written(value)}.",
+        f"{step} 的 {name} 现为 {written(now)}，原为 {written(value)}。",
     )
 
 
@@ -152,16 +144,6 @@ def _of(value: Any) -> str:
 
 def _of_zh(value: Any) -> str:
     return "原图" if value == "source" else "模型输入图"
-
-
-def _yaml(value: Any) -> str:
-    return (
-        str(value).lower()
-        if isinstance(value, bool)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
 
 
 def _corners(case: Case, setup: Setup) -> Iterator[Intervention]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from seatrial.contract import StepCall
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._edits import exchanged, inserted, without
+from seatrial.diagnosis.hypotheses._edits import Suspect, exchanged, inserted, without
 from seatrial.diagnosis.hypotheses._images import axes_at, channels_at, takes
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._payloads import gray, redrawn, then
@@ -39,15 +39,8 @@ def _decoder(look: Look) -> Iterator[Intervention]:
     for place in look.setup.places("preprocess", "decode_image"):
         color = str(look.calls[place].options.get("color", "RGB"))
         for right in ("RGB", "BGR") if color == "GRAY" else ("GRAY",):
-            yield Intervention(
-                _NAME,
-                f"decode-{right}".lower(),
-                look.setup.with_options("preprocess", place, color=right),
-                _TO_GRAY if right == "GRAY" else _TO_COLOR,
-                Text(f"set color: {right} in decode_image", f"把 decode_image 的 color 改为 {right}"),
-                1.0,
-                ("preprocess", place),
-            )
+            said, name = _TO_GRAY if right == "GRAY" else _TO_COLOR, f"decode-{right}".lower()
+            yield Suspect(_NAME, look.setup, place).given("color", right, said, 1.0, name=name)
 
 
 def _surplus(look: Look) -> Iterator[Intervention]:

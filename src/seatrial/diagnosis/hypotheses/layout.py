@@ -9,7 +9,7 @@ import numpy as np
 
 from seatrial.contract import StepCall
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._edits import exchanged, inserted, without
+from seatrial.diagnosis.hypotheses._edits import Suspect, exchanged, inserted, without, written
 from seatrial.diagnosis.hypotheses._images import axes_at
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypothesis import Hypothesis
@@ -27,18 +27,11 @@ def propose(case: Case, setup: Setup) -> list[Intervention]:
     return worth(look, [*_reordered(look), *_surplus(look), *_reshaped(look), *_added(look)])
 
 
-def _list(order: tuple[int, ...]) -> str:
-    return "[" + ", ".join(str(each) for each in order) + "]"
-
-
-def _texts(deployed: tuple[int, ...], right: tuple[int, ...]) -> tuple[Text, Text]:
-    return (
-        Text(
-            f"The axes are in another order: the service transposes by {_list(deployed)}, "
-            f"training by {_list(right)}.",
-            f"轴的顺序不同：服务按 {_list(deployed)} 转置，训练时按 {_list(right)} 转置。",
-        ),
-        Text(f"set order: {_list(right)} in transpose", f"把 transpose 的 order 改为 {_list(right)}"),
+def _said(deployed: tuple[int, ...], right: tuple[int, ...]) -> Text:
+    return Text(
+        f"The axes are in another order: the service transposes by {written(deployed)}, "
+        f"training by {written(right)}.",
+        f"轴的顺序不同：服务按 {written(deployed)} 转置，训练时按 {written(right)} 转置。",
     )
 
 
@@ -48,17 +41,14 @@ def _reordered(look: Look) -> Iterator[Intervention]:
         channels = axes_at(look, place).find("C")
         for right in permutations(range(len(deployed))) if len(deployed) <= 4 else ():
             if right not in (deployed, tuple(range(len(right)))):  # to leave axes alone is to take it out
-                said, fix = _texts(deployed, right)
                 # Channels that stay where they are put: rows and columns exchanged are the common slip.
                 usual = channels >= 0 and right.index(channels) == deployed.index(channels)
-                yield Intervention(
-                    _NAME,
-                    "order-" + "".join(str(each) for each in right),
-                    look.setup.with_options("preprocess", place, order=right),
-                    said,
-                    fix,
+                yield Suspect(_NAME, look.setup, place).given(
+                    "order",
+                    right,
+                    _said(deployed, right),
                     2.0 if usual else 1.0,
-                    ("preprocess", place),
+                    name="order-" + "".join(map(str, right)),
                 )
 
 
@@ -96,8 +86,8 @@ def _reshaped(look: Look) -> Iterator[Intervention]:
                         "训练时是转置，服务却用了 reshape：像素落到了错误的位置。",
                     ),
                     Text(
-                        f"use transpose: {{order: {_list(order)}}} instead of reshape",
-                        f"用 transpose: {{order: {_list(order)}}} 代替 reshape",
+                        f"use transpose: {{order: {written(order)}}} instead of reshape",
+                        f"用 transpose: {{order: {written(order)}}} 代替 reshape",
                     ),
                     5.0 if order == (2, 0, 1) else 3.0,
                     ("preprocess", place),
@@ -114,7 +104,7 @@ def _added(look: Look) -> Iterator[Intervention]:
     for right in permutations(range(values[0].ndim)):
         if right == tuple(range(len(right))):
             continue
-        said, _ = _texts(tuple(range(len(right))), right)
+        said = _said(tuple(range(len(right))), right)
         steady = "C" in axes and right.index(axes.index("C")) == axes.index("C")
         yield Intervention(
             _NAME,
@@ -122,8 +112,8 @@ def _added(look: Look) -> Iterator[Intervention]:
             inserted(look.setup, last, "transpose", order=right),
             said,
             Text(
-                f"end the preprocessing with transpose: {{order: {_list(right)}}}",
-                f"在预处理最后加入 transpose: {{order: {_list(right)}}}",
+                f"end the preprocessing with transpose: {{order: {written(right)}}}",
+                f"在预处理最后加入 transpose: {{order: {written(right)}}}",
             ),
             1.0 if steady else 0.6,
             ("preprocess", last),

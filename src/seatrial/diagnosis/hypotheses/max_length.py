@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from seatrial.diagnosis.case import Case
+from seatrial.diagnosis.hypotheses._edits import Suspect
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._payloads import rewritten, then
 from seatrial.diagnosis.hypotheses._texts import id_arrays, is_filled, right_lengths, takes_text, with_option
@@ -51,24 +52,14 @@ def _candidates(look: Look, fed: int | None) -> dict[int | None, float]:
 
 
 def _made(look: Look, place: int, fed: int | None, right: int | None, prior: float) -> Intervention:
-    name = look.calls[place].name
     shown, chinese = (str(right), f"{right} 个词元") if right is not None else ("any length", "任意长度")
     was, before = (str(fed), f"{fed} 个词元") if fed is not None else ("any length", "任意长度")
-    return Intervention(
-        _NAME,
-        f"max-length-{right if right is not None else 'none'}-at-{place}",
-        look.setup.with_options("preprocess", place, max_length=right),
-        Text(
-            f"The length of texts differs: the service reads {was} tokens, training read {shown}.",
-            f"文本长度上限不同：服务读取{before}，训练时读取{chinese}。",
-        ),
-        Text(
-            f"set max_length: {right if right is not None else 'null'} in {name}",
-            f"把 {name} 的 max_length 改为 {right if right is not None else 'null'}",
-        ),
-        prior,
-        ("preprocess", place),
+    said = Text(
+        f"The length of texts differs: the service reads {was} tokens, training read {shown}.",
+        f"文本长度上限不同：服务读取{before}，训练时读取{chinese}。",
     )
+    name = f"max-length-{right if right is not None else 'none'}-at-{place}"
+    return Suspect(_NAME, look.setup, place).given("max_length", right, said, prior, name=name)
 
 
 def _service(look: Look) -> Iterator[Intervention]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._edits import option
+from seatrial.diagnosis.hypotheses._edits import Suspect, option
 from seatrial.diagnosis.hypotheses._images import takes
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._payloads import redrawn, then, unturned, upright
@@ -37,16 +37,8 @@ def propose(case: Case, setup: Setup) -> list[Intervention]:
 def _decoder(look: Look) -> Iterator[Intervention]:
     for place in look.setup.places("preprocess", "decode_image"):
         right = not option(look.setup, place, "exif")
-        word = str(right).lower()
-        yield Intervention(
-            _NAME,
-            f"exif-{word}",
-            look.setup.with_options("preprocess", place, exif=right),
-            _IGNORED if right else _APPLIED,
-            Text(f"set exif: {word} in decode_image", f"把 decode_image 的 exif 改为 {word}"),
-            3.0 if right else 2.0,
-            ("preprocess", place),
-        )
+        said, prior = (_IGNORED, 3.0) if right else (_APPLIED, 2.0)
+        yield Suspect(_NAME, look.setup, place).given("exif", right, said, prior)
 
 
 def _service(look: Look) -> Iterator[Intervention]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._edits import option
+from seatrial.diagnosis.hypotheses._edits import Suspect, option
 from seatrial.diagnosis.hypotheses._images import axes_at
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._texts import is_filled, takes_text, with_option
@@ -26,20 +26,12 @@ def propose(case: Case, setup: Setup) -> list[Intervention]:
 
 
 def _made(look: Look, place: int, name: str, fed: str, right: str) -> Intervention:
-    step = look.calls[place].name
-    return Intervention(
-        _NAME,
-        f"{right}-at-{place}",
-        look.setup.with_options("preprocess", place, **{name: right}),
-        Text(
-            f"Texts are filled up on the other side: the service fills the {fed}, "
-            f"training filled the {right}.",
-            f"填充的一侧不同：服务填充在{_CHINESE[fed]}，训练时填充在{_CHINESE[right]}。",
-        ),
-        Text(f"set {name}: {right} in {step}", f"把 {step} 的 {name} 改为 {right}"),
-        1.5 if right != "center" else 0.2,
-        ("preprocess", place),
+    said = Text(
+        f"Texts are filled up on the other side: the service fills the {fed}, training filled the {right}.",
+        f"填充的一侧不同：服务填充在{_CHINESE[fed]}，训练时填充在{_CHINESE[right]}。",
     )
+    prior = 1.5 if right != "center" else 0.2
+    return Suspect(_NAME, look.setup, place).given(name, right, said, prior, name=f"{right}-at-{place}")
 
 
 def _ids(look: Look) -> Iterator[Intervention]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._edits import option, without
+from seatrial.diagnosis.hypotheses._edits import Suspect, option, without
 from seatrial.diagnosis.hypotheses._images import axes_at, images_at, range_at
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._solve import constants, fitted, is_scaling, with_normalize
@@ -78,15 +78,9 @@ def _written(scale: float) -> str:
 
 def _scaled(look: Look, place: int, scale: float, prior: float) -> Intervention:
     old = float(option(look.setup, place, "scale"))
-    return Intervention(
-        _NAME,
-        f"scale-{_written(scale)}-at-{place}",
-        look.setup.with_options("preprocess", place, scale=scale),
-        _said(look, scale / old if old else 1.0),
-        Text(f"set scale: {_written(scale)} in normalize", f"把 normalize 的 scale 改为 {_written(scale)}"),
-        prior,
-        ("preprocess", place),
-    )
+    said, shown = _said(look, scale / old if old else 1.0), _written(scale)
+    normalize = Suspect(_NAME, look.setup, place)
+    return normalize.given("scale", scale, said, prior, name=f"scale-{shown}-at-{place}", shown=shown)
 
 
 def _solved(look: Look) -> Iterator[Intervention]:

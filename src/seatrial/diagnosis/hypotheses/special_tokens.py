@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.contract import StepCall
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._edits import exchanged, option
+from seatrial.diagnosis.hypotheses._edits import Suspect, exchanged, option
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypothesis import Hypothesis
 from seatrial.diagnosis.setup import Intervention, Setup
@@ -26,24 +26,16 @@ def propose(case: Case, setup: Setup) -> list[Intervention]:
 def _around(look: Look) -> Iterator[Intervention]:
     for place in look.setup.places("preprocess", "tokenize_bert"):
         has = bool(option(look.setup, place, "special"))
-        word = str(not has).lower()
-        yield Intervention(
-            _NAME,
-            f"special-{word}",
-            look.setup.with_options("preprocess", place, special=not has),
-            Text(
+        said = Text(
+            "[CLS] and [SEP] are missing; training put them around texts.",
+            "缺少 [CLS] 和 [SEP]：训练时文本前后都有。",
+        )
+        if has:
+            said = Text(
                 "[CLS] and [SEP] are put around texts; training had none.",
                 "服务在文本前后加了 [CLS] 和 [SEP]，训练时没有。",
             )
-            if has
-            else Text(
-                "[CLS] and [SEP] are missing; training put them around texts.",
-                "缺少 [CLS] 和 [SEP]：训练时文本前后都有。",
-            ),
-            Text(f"set special: {word} in tokenize_bert", f"把 tokenize_bert 的 special 改为 {word}"),
-            0.7 if has else 3.0,
-            ("preprocess", place),
-        )
+        yield Suspect(_NAME, look.setup, place).given("special", not has, said, 0.7 if has else 3.0)
 
 
 def _inputs(look: Look) -> Iterator[Intervention]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from seatrial.contract import StepCall
 from seatrial.diagnosis.case import Case
+from seatrial.diagnosis.hypotheses._edits import Suspect
 from seatrial.diagnosis.hypotheses._models import MOST
 from seatrial.diagnosis.hypotheses._outputs import (
     calls,
@@ -68,18 +69,12 @@ def _one(
     setup: Setup, place: int, call: StepCall, name: str, values: tuple[float, float, float]
 ) -> Intervention:
     now, value, prior = values
-    return Intervention(
-        hypothesis="threshold",
-        name=f"{call.name}-{name}-{value:g}",
-        setup=setup.with_options("postprocess", place, **{name: value}),
-        said=Text(
-            f"The threshold {name} of {call.name} is {now:g}, it was {value:g}.",
-            f"{call.name} 的阈值 {name} 现为 {now:g}，原为 {value:g}。",
-        ),
-        fix=Text(f"set {name}: {value:g} in {call.name}", f"把 {call.name} 的 {name} 改为 {value:g}"),
-        prior=prior,
-        place=("postprocess", place),
+    said = Text(
+        f"The threshold {name} of {call.name} is {now:g}, it was {value:g}.",
+        f"{call.name} 的阈值 {name} 现为 {now:g}，原为 {value:g}。",
     )
+    suspect = Suspect("threshold", setup, place, "postprocess")
+    return suspect.given(name, value, said, prior, name=f"{call.name}-{name}-{value:g}")
 
 
 def _solved(case: Case, setup: Setup, name: str) -> list[float]:

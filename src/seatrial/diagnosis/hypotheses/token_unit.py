@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.contract import StepCall
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._edits import exchanged, option
+from seatrial.diagnosis.hypotheses._edits import Suspect, exchanged, option
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._texts import with_option
 from seatrial.diagnosis.hypothesis import Hypothesis
@@ -61,44 +61,30 @@ def _known(look: Look, tokenizer: str) -> float:
 
 def _spaces(look: Look) -> Iterator[Intervention]:
     for place, fed in with_option(look, "spaces"):
-        word = str(not fed).lower()
-        yield Intervention(
-            _NAME,
-            f"spaces-{word}",
-            look.setup.with_options("preprocess", place, spaces=not fed),
+        said = (
             Text("White space counts as characters; training left it out.", "服务保留空白字符，训练时去掉。")
             if fed
             else Text(
                 "White space is left out; training counted it as characters.",
                 "服务去掉了空白字符，训练时保留。",
-            ),
-            Text(f"set spaces: {word} in tokenize_chars", f"把 tokenize_chars 的 spaces 改为 {word}"),
-            1.5,
-            ("preprocess", place),
+            )
         )
+        yield Suspect(_NAME, look.setup, place).given("spaces", not fed, said, 1.5)
 
 
 def _ideographs(look: Look) -> Iterator[Intervention]:
     for place in look.setup.places("preprocess", "tokenize_bert"):
         apart = bool(option(look.setup, place, "ideographs"))
-        word = str(not apart).lower()
-        yield Intervention(
-            _NAME,
-            f"ideographs-{word}",
-            look.setup.with_options("preprocess", place, ideographs=not apart),
-            Text(
+        said = Text(
+            "Chinese characters run together into words; training took each for itself.",
+            "服务没有把汉字逐字切分，训练时每个汉字单独成词。",
+        )
+        if apart:
+            said = Text(
                 "Each Chinese character is a word of its own; in training it was not.",
                 "服务把每个汉字当作一个词，训练时没有。",
             )
-            if apart
-            else Text(
-                "Chinese characters run together into words; training took each for itself.",
-                "服务没有把汉字逐字切分，训练时每个汉字单独成词。",
-            ),
-            Text(f"set ideographs: {word} in tokenize_bert", f"把 tokenize_bert 的 ideographs 改为 {word}"),
-            0.5 if apart else 3.0,
-            ("preprocess", place),
-        )
+        yield Suspect(_NAME, look.setup, place).given("ideographs", not apart, said, 0.5 if apart else 3.0)
 
 
 HYPOTHESIS = Hypothesis(

@@ -9,6 +9,7 @@ from typing import Literal
 from unicodedata import normalize
 
 from seatrial.diagnosis.case import Case
+from seatrial.diagnosis.hypotheses._edits import Suspect
 from seatrial.diagnosis.hypotheses._images import takes
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._payloads import rewritten, then
@@ -39,21 +40,10 @@ def _said(fed: str | None, right: str | None) -> Text:
 
 def _tokenizer(look: Look) -> Iterator[Intervention]:
     for place, fed in with_option(look, "form"):
-        name = look.calls[place].name
         for right, prior in _FORMS.items():
             if right != fed:
-                yield Intervention(
-                    _NAME,
-                    f"form-{right or 'none'}-at-{place}".lower(),
-                    look.setup.with_options("preprocess", place, form=right),
-                    _said(fed, right),
-                    Text(
-                        f"set form: {right or 'null'} in {name}",
-                        f"把 {name} 的 form 改为 {right or 'null'}",
-                    ),
-                    prior,
-                    ("preprocess", place),
-                )
+                said, name = _said(fed, right), f"form-{right or 'none'}-at-{place}".lower()
+                yield Suspect(_NAME, look.setup, place).given("form", right, said, prior, name=name)
 
 
 def _service(look: Look) -> Iterator[Intervention]:

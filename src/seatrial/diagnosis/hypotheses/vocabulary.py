@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._edits import option
+from seatrial.diagnosis.hypotheses._edits import Suspect, option
 from seatrial.diagnosis.hypotheses._images import axes_at
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._texts import READERS, specials, takes_text
@@ -100,18 +100,12 @@ def _names(token: str, word: str) -> bool:
 def _token(look: Look, place: int, what: str, tokens: tuple[str | None, str], prior: float) -> Intervention:
     fed, right = tokens
     role = {"unknown": ("Unknown words become", "未登录词"), "pad": ("Texts are filled up with", "填充词元")}
-    return Intervention(
-        _NAME,
-        f"{what}-{right}",
-        look.setup.with_options("preprocess", place, **{what: right}),
-        Text(
-            f"{role[what][0]} another token: the service uses {fed}, training used {right}.",
-            f"{role[what][1]}不同：服务使用 {fed}，训练时使用 {right}。",
-        ),
-        Text(f"set {what}: '{right}' in lookup", f"把 lookup 的 {what} 改为 '{right}'"),
-        prior,
-        ("preprocess", place),
+    said = Text(
+        f"{role[what][0]} another token: the service uses {fed}, training used {right}.",
+        f"{role[what][1]}不同：服务使用 {fed}，训练时使用 {right}。",
     )
+    lookup = Suspect(_NAME, look.setup, place)
+    return lookup.given(what, right, said, prior, name=f"{what}-{right}", shown=f"'{right}'")
 
 
 def _numbers(look: Look) -> Iterator[Intervention]:
@@ -122,19 +116,12 @@ def _numbers(look: Look) -> Iterator[Intervention]:
         fed = float(option(look.setup, place, "fill"))
         for right in range(4):
             if right != fed:
-                yield Intervention(
-                    _NAME,
-                    f"fill-{right}",
-                    look.setup.with_options("preprocess", place, fill=float(right)),
-                    Text(
-                        f"Texts are filled up with another id: the service uses {fed:g}, "
-                        f"training used {right}.",
-                        f"填充的 id 不同：服务使用 {fed:g}，训练时使用 {right}。",
-                    ),
-                    Text(f"set fill: {right} in pad", f"把 pad 的 fill 改为 {right}"),
-                    2.0 if right == 0 else 0.6,
-                    ("preprocess", place),
+                said = Text(
+                    f"Texts are filled up with another id: the service uses {fed:g}, training used {right}.",
+                    f"填充的 id 不同：服务使用 {fed:g}，训练时使用 {right}。",
                 )
+                prior = 2.0 if right == 0 else 0.6
+                yield Suspect(_NAME, look.setup, place).given("fill", float(right), said, prior)
 
 
 HYPOTHESIS = Hypothesis(
