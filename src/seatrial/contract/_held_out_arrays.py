@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from seatrial.contract.arrays import listed_shapes, load_arrays
 from seatrial.contract.contract import Contract
 from seatrial.contract.sample import Array, Payload, Sample
 from seatrial.errors import ContractViolation, UsageError
 
 LABELS = ("label", "labels", "y")
-LARGEST = 16 << 30
 
 
 def read_arrays(path: Path, contract: Contract | None, limit: int | None) -> list[Sample]:
@@ -24,7 +21,7 @@ def read_arrays(path: Path, contract: Contract | None, limit: int | None) -> lis
         UsageError: No archive of plain arrays, or arrays of different length.
         ContractViolation: The arrays are not the model's inputs.
     """
-    arrays = _loaded(path)
+    arrays = load_arrays(path)
     label = next((arrays.pop(name) for name in LABELS if name in arrays), None)
     slices = {name[6:]: arrays.pop(name) for name in sorted(arrays) if name.startswith("slice_")}
     if not arrays:
@@ -32,9 +29,9 @@ def read_arrays(path: Path, contract: Contract | None, limit: int | None) -> lis
     _check_inputs(arrays, contract, path.name)
     parts = {**arrays, **({} if label is None else {"label": label}), **slices}
     if any(array.ndim == 0 for array in parts.values()):
-        raise UsageError(f"'{path.name}': an array without rows: " + _shapes(parts))
+        raise UsageError(f"'{path.name}': an array without rows: " + listed_shapes(parts))
     if len({len(array) for array in parts.values()}) != 1:
-        raise UsageError(f"'{path.name}': the arrays differ in their number of rows: " + _shapes(parts))
+        raise UsageError(f"'{path.name}': the arrays differ in their number of rows: " + listed_shapes(parts))
     rows = len(next(iter(arrays.values())))
     return [
         Sample(
@@ -47,36 +44,13 @@ def read_arrays(path: Path, contract: Contract | None, limit: int | None) -> lis
     ]
 
 
-def _loaded(path: Path) -> dict[str, Any]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(each.file_size for each in archive.infolist())
-        if size > LARGEST:
-            raise UsageError(f"'{path.name}' unpacks to {size >> 30} GiB, more than {LARGEST >> 30}")
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (
-        ValueError,
-        EOFError,
-        KeyError,
-        zipfile.BadZipFile,
-        zlib.error,
-        MemoryError,
-        NotImplementedError,
-    ) as error:
-        raise UsageError(
-            f"'{path.name}' is no archive of plain arrays: {error}",
-            hint="write it with numpy.savez, without objects: those are pickles, which can run code",
-        ) from error
-
-
 def _check_inputs(arrays: dict[str, Array], contract: Contract | None, name: str) -> None:
     if contract is None:
         return
     wanted = {spec.name for spec in contract.inputs}
     if set(arrays) != wanted and not (len(wanted) == len(arrays) == 1):
         raise ContractViolation(
-            f"'{name}' holds {_shapes(arrays)}, and the model takes {', '.join(sorted(wanted))}",
+            f"'{name}' holds {listed_shapes(arrays)}, and the model takes {', '.join(sorted(wanted))}",
             hint="name each array as the model's input",
         )
     if contract.preprocess.calls:
@@ -99,7 +73,3 @@ def _payload(rows: dict[str, Array]) -> Payload:
         return rows
     (only,) = rows.values()
     return str(only) if only.dtype.kind == "U" and only.ndim == 0 else np.asarray(only)
-
-
-def _shapes(arrays: dict[str, Array]) -> str:
-    return ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from seatrial.contract import Contract, Sample, TensorSpec
+from seatrial.contract.arrays import listed_shapes, load_arrays
 from seatrial.contract.sample import Array
 from seatrial.diagnosis._reference_rows import Rows, rows_of
 from seatrial.diagnosis.reference import Reference
 from seatrial.errors import UsageError
 
-_LARGEST = 16 << 30
 _KEYS = ("key", "keys")
 _ANSWERS = ("answer", "answers", "prediction", "predictions")
 _LABELS = ("label", "labels", "y")
@@ -30,7 +28,10 @@ def from_arrays(
     Raises:
         UsageError: No archive of plain arrays, or arrays that fit neither samples nor contract.
     """
-    arrays = _loaded(path)
+    try:
+        arrays = load_arrays(path)
+    except OSError as error:
+        raise UsageError(f"'{path.name}' cannot be read: {error.strerror or error}") from error
     keys = _taken(arrays, _KEYS)
     answers, labels = _taken(arrays, _ANSWERS), _taken(arrays, _LABELS)
     wanted = {spec.name: spec for spec in contract.inputs}
@@ -40,7 +41,7 @@ def from_arrays(
         answers = labels  # beside numbers, labels are the truth, which the training side may have missed
     if answers is None and not given and not fed:
         raise UsageError(
-            f"'{path.name}' holds nothing to compare with: {_shapes({**arrays, **fed}) or 'no arrays'}",
+            f"'{path.name}' holds nothing to compare with: {listed_shapes({**arrays, **fed}) or 'no arrays'}",
             hint=_expected(contract),
         )
     parts = [*given, *fed.values(), *([] if answers is None else [answers])]
@@ -78,21 +79,6 @@ def _by_row(rows: Sequence[int | None], made: Any) -> tuple[Any, ...]:
     return tuple(None if row is None else made(row) for row in rows)
 
 
-def _loaded(path: Path) -> dict[str, Array]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(each.file_size for each in archive.infolist())
-        if size > _LARGEST:
-            raise UsageError(f"'{path.name}' unpacks to {size >> 30} GiB, more than {_LARGEST >> 30}")
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, KeyError, OSError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
-        raise UsageError(
-            f"'{path.name}' is no archive of plain arrays: {error}",
-            hint="write it with numpy.savez, without objects: those are pickles, which can run code",
-        ) from error
-
-
 def _taken(arrays: dict[str, Array], names: Sequence[str]) -> Array | None:
     return next((arrays.pop(name) for name in names if name in arrays), None)
 
@@ -107,7 +93,8 @@ def _outputs(arrays: Mapping[str, Array], contract: Contract, where: str) -> lis
     if len(arrays) == len(names):
         return list(arrays.values())
     raise UsageError(
-        f"'{where}' holds {_shapes(arrays)}, and the model gives {len(names)} outputs: {', '.join(names)}",
+        f"'{where}' holds {listed_shapes(arrays)}, and the model gives {len(names)} outputs: "
+        + ", ".join(names),
         hint=_expected(contract),
     )
 
@@ -155,10 +142,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _shapes(arrays: Mapping[str, Array]) -> str:
-    return ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
 
 
 def _expected(contract: Contract) -> str:
