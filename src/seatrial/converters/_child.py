@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import Any
 
 import seatrial
 from seatrial.errors import EngineFailure, ModelError
-from seatrial.runtimes import plain_words
+from seatrial.runtimes import inherited_environment, plain_words, run_logged, tail_of
 
 # No tool may fetch or install anything: a converter that lacks a package has to say so.
 _ENVIRONMENT = {
@@ -27,8 +26,6 @@ _ENVIRONMENT = {
     "PYTHONNOUSERSITE": "1",
     "PYTHONIOENCODING": "utf-8",
 }
-_LAST_WORDS = 20_000
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "LD_PRELOAD", "TMPDIR")
 
 
 def run(module: str, request: Mapping[str, Any], *, tool: str, timeout: float) -> dict[str, Any]:
@@ -58,8 +55,13 @@ def run(module: str, request: Mapping[str, Any], *, tool: str, timeout: float) -
             str(folder / "request.json"),
             str(answer),
         ]
-        code = _wait(command, _environment(folder), log, timeout=timeout, tool=tool)
-        said = plain_words(_tail(log))
+        try:
+            code = run_logged(command, log, environment=_environment(folder), timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            raise EngineFailure(
+                f"{tool} did not finish within {timeout:g} s", kind="timeout", hint="raise the time limit"
+            ) from error
+        said = plain_words(tail_of(log))
         if not answer.exists():
             raise EngineFailure(
                 f"{tool} {_end(code)}" + (f"; its last words: {said}" if said else ""),
@@ -73,41 +75,9 @@ def run(module: str, request: Mapping[str, Any], *, tool: str, timeout: float) -
     return told
 
 
-def _tail(log: Path) -> str:
-    """The end of what the tool said, however much that was."""
-    with log.open("rb") as stream:
-        stream.seek(-min(_LAST_WORDS, log.stat().st_size), os.SEEK_END)
-        return stream.read(_LAST_WORDS).decode("utf-8", "replace")
-
-
 def _environment(folder: Path) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     root = str(Path(seatrial.__file__).resolve().parent.parent)
-    return {**inherited, **_ENVIRONMENT, "HOME": str(folder), "PYTHONPATH": root}
-
-
-def _wait(command: list[str], environment: Mapping[str, str], log: Path, *, timeout: float, tool: str) -> int:
-    with log.open("wb") as written:
-        process = subprocess.Popen(  # noqa: S603 - our own module in our own interpreter
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=written,
-            stderr=written,
-            env=dict(environment),
-            cwd=log.parent,
-            start_new_session=True,
-        )
-        try:
-            return process.wait(timeout)
-        except subprocess.TimeoutExpired as error:
-            raise EngineFailure(
-                f"{tool} did not finish within {timeout:g} s", kind="timeout", hint="raise the time limit"
-            ) from error
-        finally:
-            if process.poll() is None:
-                # Its own session: whatever it started goes with it.
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+    return {**inherited_environment(devices=False), **_ENVIRONMENT, "HOME": str(folder), "PYTHONPATH": root}
 
 
 def _end(code: int) -> str:

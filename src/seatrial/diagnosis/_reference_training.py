@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -19,21 +18,17 @@ from seatrial.contract import Batch, Context, Contract, Sample, collate
 from seatrial.contract.sample import Array
 from seatrial.diagnosis.reference import Reference
 from seatrial.errors import EngineFailure, NotFound, SeatrialError, UsageError
-from seatrial.runtimes import plain_words
+from seatrial.runtimes import inherited_environment, plain_words, run_logged, tail_of
 
 _MEMORY = 16 << 30
 _BATCH = 16
-_LAST_WORDS = 20_000
-_INHERITED = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "TMPDIR",
-    "CUDA_VISIBLE_DEVICES",
-)
+_ENVIRONMENT = {
+    "PYTHONNOUSERSITE": "1",
+    "PYTHONIOENCODING": "utf-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "GLOG_minloglevel": "2",
+    "OMP_NUM_THREADS": "1",
+}
 _SUFFIXES = {".pdparams": "paddle", ".pt": "torch", ".pth": "torch"}
 
 
@@ -208,7 +203,7 @@ def _asked(
     _wait(command, scratch, timeout)
     if not answer.exists():
         raise EngineFailure(
-            f"the training-side model left no answer; its last words: {_last_words(scratch) or 'none'}",
+            f"the training-side model left no answer; its last words: {_last_words(scratch)}",
             kind="exception",
             hint="run it by hand once; --python names an interpreter that has its framework",
         )
@@ -227,38 +222,25 @@ def _asked(
 
 
 def _wait(command: list[str], scratch: Path, timeout: float) -> None:
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    environment = {**inherited, "HOME": str(scratch), "PYTHONNOUSERSITE": "1", "PYTHONIOENCODING": "utf-8"}
-    environment |= {"GLOG_minloglevel": "2", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    with (scratch / "log").open("wb") as log:
-        try:
-            process = subprocess.Popen(  # noqa: S603 - our own file in an interpreter the user named
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=scratch,
-                start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise UsageError(f"the interpreter '{command[0]}' cannot be started: {error.strerror}") from error
-        try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired as error:
-            raise EngineFailure(
-                f"the training-side model did not finish within {timeout:g} s", kind="timeout",
-                hint="ask about fewer samples with --limit",
-            ) from error  # fmt: skip
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)  # its own session: whatever it started goes with it
-                process.wait()
+    environment = {**inherited_environment(), "HOME": str(scratch), **_ENVIRONMENT}
+    try:
+        code = run_logged(command, scratch / "log", environment=environment, timeout=timeout)
+    except OSError as error:
+        raise UsageError(f"the interpreter '{command[0]}' cannot be started: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise EngineFailure(
+            f"the training-side model did not finish within {timeout:g} s",
+            kind="timeout",
+            hint="ask about fewer samples with --limit",
+        ) from error
     if code < 0:
         name = signal.Signals(-code).name
         raise EngineFailure(
-            f"the training-side model was killed by {name}; its last words: {_last_words(scratch) or 'none'}",
+            f"the training-side model was killed by {name}; its last words: {_last_words(scratch)}",
             kind="signal",
             signal_name=name,
         )
 
 
 def _last_words(scratch: Path) -> str:
-    with (scratch / "log").open("rb") as stream:
-        stream.seek(-min(_LAST_WORDS, (scratch / "log").stat().st_size), os.SEEK_END)
-        return plain_words(stream.read().decode("utf-8", "replace"))
+    return plain_words(tail_of(scratch / "log")) or "none"

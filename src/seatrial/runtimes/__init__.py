@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seatrial.runtimes._divergence import Localisation, OperatorError, first_divergence, tensor_error
     from seatrial.runtimes._engine import Runtime
-    from seatrial.runtimes._feeds import length_input
+    from seatrial.runtimes._feeds import checked, length_input
     from seatrial.runtimes._open import all_runtimes, available_runtimes, open_session
     from seatrial.runtimes._pool import Pool
+    from seatrial.runtimes._process import inherited_environment, run_logged, tail_of
     from seatrial.runtimes._session import Exercise, OperatorOutput, Resources, Session, SessionOptions
     from seatrial.runtimes._words import describe, plain_words
 
@@ -30,11 +31,15 @@ __all__ = [
     "SessionOptions",
     "all_runtimes",
     "available_runtimes",
+    "checked",
     "describe",
     "first_divergence",
+    "inherited_environment",
     "length_input",
     "open_session",
     "plain_words",
+    "run_logged",
+    "tail_of",
     "tensor_error",
 ]
 
@@ -45,11 +50,15 @@ _HOMES = {
     "Runtime": "_engine",
     "all_runtimes": "_open",
     "available_runtimes": "_open",
+    "checked": "_feeds",
     "describe": "_words",
     "first_divergence": "_divergence",
+    "inherited_environment": "_process",
     "length_input": "_feeds",
     "open_session": "_open",
     "plain_words": "_words",
+    "run_logged": "_process",
+    "tail_of": "_process",
     "tensor_error": "_divergence",
 }
 

@@ -20,6 +20,7 @@ import seatrial
 from seatrial.errors import EngineFailure, MissingDependency, UsageError
 from seatrial.runtimes import _wire
 from seatrial.runtimes._engine import Runtime
+from seatrial.runtimes._process import inherited_environment
 
 # No engine reports home, installs packages, paints logs or starts more threads than it is told to.
 _ENVIRONMENT = {
@@ -34,16 +35,6 @@ _ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     "PYTHONIOENCODING": "utf-8",
 }
-_INHERITED = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "TMPDIR",
-    "CUDA_VISIBLE_DEVICES",
-)
 _IMPORT_SECONDS = 180.0
 
 
@@ -126,9 +117,8 @@ class Zygote:
         self.version = self._greeting(python)
 
     def _environment(self) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         own = {"HOME": str(self._folder), "PYTHONPATH": str(self._folder / "path"), "PYTHONSAFEPATH": "1"}
-        return {**inherited, **_ENVIRONMENT, **own, **self._runtime.environment}
+        return {**inherited_environment(), **_ENVIRONMENT, **own, **self._runtime.environment}
 
     def _greeting(self, python: str) -> str:
         try:
