@@ -6,20 +6,18 @@ Field numbers are those in `_onnx_graph`, and of AttributeProto {1 name, 2 f, 3 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from seatrial.errors import UnsupportedModel
 from seatrial.model.formats import _wire as wire
-from seatrial.model.formats._edit import Changes, OperatorEdit, cannot, items
+from seatrial.model.formats._edit import Changes, Kind, OperatorEdit, cannot, items, written
 from seatrial.model.formats._onnx_graph import STANDARD_DOMAINS
 from seatrial.model.formats._onnx_tensor import tensor
 
-_Write = Callable[[int, Any], bytes]
-# AttributeProto.AttributeType -> field of the value, whether it is a list, and how one value is written.
-_TYPES: dict[int, tuple[int, bool, _Write]] = {
+# By AttributeProto.AttributeType.
+_TYPES: dict[int, Kind] = {
     1: (2, False, wire.float32), 2: (3, False, wire.number), 3: (4, False, wire.block),
     6: (7, True, wire.float32), 7: (8, True, wire.number), 8: (9, True, wire.block),
 }  # fmt: skip
@@ -210,19 +208,7 @@ def _tensor(part: wire.Part, wanted: OperatorEdit, name: str) -> bytes | None:
 
 
 def _written(wanted: OperatorEdit, name: str, value: Any, kind: int) -> bytes:
-    if kind not in _TYPES:
-        raise cannot(wanted, name, value, "it is neither a number nor text, nor a list of them")
-    field, several, write = _TYPES[kind]
-    if not several and isinstance(value, (tuple, list)):
-        raise cannot(wanted, name, value, "it is a single value")
-    values = items(value)
-    if any(isinstance(each, str) != (field in (4, 9)) for each in values):
-        raise cannot(wanted, name, value, "text and numbers are not the same")
-    if field in (3, 8):
-        if any(int(each) != each for each in values):
-            raise cannot(wanted, name, value, "it is an integer")
-        values = tuple(int(each) for each in values)
-    listed = b"".join(write(field, each) for each in values)
+    listed = written(wanted, name, value, _TYPES.get(kind))
     return wire.block(5, wire.block(1, name) + listed + wire.number(20, kind))
 
 

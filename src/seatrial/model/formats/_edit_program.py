@@ -6,22 +6,19 @@ Field numbers are those in `_program`, and of OpDesc.Attr {1 name, 2 type, 3 i, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from seatrial.model.formats import _wire as wire
-from seatrial.model.formats._edit import Changes, OperatorEdit, cannot, items
+from seatrial.model.formats._edit import Changes, Kind, OperatorEdit, cannot, items, written
 
-# framework.proto, AttrType -> field of the value, whether it is a list, and how one value is written.
-_Write = Callable[[int, Any], bytes]
-_TYPES: dict[int, tuple[int, bool, _Write]] = {
+# By AttrType of framework.proto.
+_TYPES: dict[int, Kind] = {
     0: (3, False, wire.number), 1: (4, False, wire.float32), 2: (5, False, wire.block),
     3: (6, True, wire.number), 4: (7, True, wire.float32), 5: (8, True, wire.block),
     6: (10, False, wire.number), 7: (11, True, wire.number), 9: (13, False, wire.number),
     11: (15, True, wire.number), 12: (16, True, wire.float64), 15: (19, False, wire.float64),
 }  # fmt: skip
 _OF_VALUE = {bool: (6, 7), int: (0, 3), float: (1, 4), str: (2, 5)}
-_INTEGERS, _TEXTS = (3, 6, 10, 11, 13, 15), (5, 8)
 
 
 def edit(data: bytes, changes: Changes) -> bytes:
@@ -126,19 +123,7 @@ def _attribute(part: wire.Part, wanted: OperatorEdit, seen: set[str]) -> bytes |
 
 
 def _written(wanted: OperatorEdit, name: str, value: Any, kind: int) -> bytes:
-    if kind not in _TYPES:
-        raise cannot(wanted, name, value, "it is neither a number nor text, nor a list of them")
-    field, several, write = _TYPES[kind]
-    if not several and isinstance(value, (tuple, list)):
-        raise cannot(wanted, name, value, "it is a single value")
-    values = items(value)
-    if any(isinstance(each, str) != (field in _TEXTS) for each in values):
-        raise cannot(wanted, name, value, "text and numbers are not the same")
-    if field in _INTEGERS:
-        if any(int(each) != each for each in values):
-            raise cannot(wanted, name, value, "it is an integer")
-        values = tuple(int(each) for each in values)
-    listed = b"".join(write(field, each) for each in values)
+    listed = written(wanted, name, value, _TYPES.get(kind))
     return wire.block(4, wire.block(1, name) + wire.number(2, kind) + listed)
 
 
