@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from seatrial.contract.tensor import Dimension
 from seatrial.errors import UsageError
-from seatrial.model.formats import _wire as wire
-
-# Field of an attribute's value, whether it is a list, and how one value is written.
-Kind = tuple[int, bool, Callable[[int, Any], bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +62,3 @@ def cannot(edit: OperatorEdit, attribute: str, value: Any, why: str) -> UsageErr
         f"attribute '{attribute}' of '{edit.name}' cannot become {str(value)[:80]!r}: {why}",
         hint="give a value of the kind that seatrial.model.operators shows for it",
     )
-
-
-def written(edit: OperatorEdit, attribute: str, value: Any, kind: Kind | None) -> bytes:
-    """The fields of an attribute's new value.
-
-    Args:
-        edit: What becomes of the operator.
-        attribute: Its name.
-        value: The new one.
-        kind: How the format writes it; None for a kind that is neither number nor text.
-
-    Raises:
-        UsageError: The attribute cannot be given that value.
-    """
-    if kind is None:
-        raise cannot(edit, attribute, value, "it is neither a number nor text, nor a list of them")
-    field_number, several, write = kind
-    if not several and isinstance(value, (tuple, list)):
-        raise cannot(edit, attribute, value, "it is a single value")
-    values = items(value)
-    if any(isinstance(each, str) != (write is wire.block) for each in values):
-        raise cannot(edit, attribute, value, "text and numbers are not the same")
-    if write is wire.number:
-        if any(int(each) != each for each in values):
-            raise cannot(edit, attribute, value, "it is an integer")
-        values = tuple(int(each) for each in values)
-    return b"".join(write(field_number, each) for each in values)

@@ -12,7 +12,8 @@ import numpy as np
 
 from seatrial.errors import UnsupportedModel
 from seatrial.model.formats import _wire as wire
-from seatrial.model.formats._edit import Changes, Kind, OperatorEdit, cannot, items, written
+from seatrial.model.formats._edit import Changes, OperatorEdit, cannot, items
+from seatrial.model.formats._edit_values import Kind, written
 from seatrial.model.formats._onnx_graph import STANDARD_DOMAINS
 from seatrial.model.formats._onnx_tensor import tensor
 

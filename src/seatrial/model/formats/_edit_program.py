@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from seatrial.model.formats import _wire as wire
-from seatrial.model.formats._edit import Changes, Kind, OperatorEdit, cannot, items, written
+from seatrial.model.formats._edit import Changes, OperatorEdit, cannot, items
+from seatrial.model.formats._edit_values import Kind, written
 
 # By AttrType of framework.proto.
 _TYPES: dict[int, Kind] = {
