@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import seatrial
 from seatrial import extensions
 from seatrial.checks._load import Lanes
 from seatrial.checks._lock_probe import STOPS, held_up
@@ -38,19 +37,8 @@ from seatrial.runtimes import Pool, SessionOptions, _launch
 from seatrial.runtimes._engine import Around, Runtime, Task
 from support.artifacts import by_hand
 from support.fake_engine import FakeEngine
+from support.fake_runtime import ARTIFACT, FAKE
 
-ROOTS = [str(Path(__file__).resolve().parents[1]), str(Path(seatrial.__file__).resolve().parents[1])]
-FAKE = Runtime(
-    name="fake",
-    summary="",
-    formats=("fake",),
-    extra="fake",
-    module="numpy",
-    distribution="numpy",
-    engine=FakeEngine,
-    environment={"PYTHONPATH": ":".join(ROOTS)},
-)
-ARTIFACT = by_hand(Path("model.fake"), "fake", [TensorSpec("x", "float32", ("batch", 2))])
 TASK = Task("", "", "fake", ("x",), (), "float32", 1, "float16", True, {}, "")
 
 

@@ -14,28 +14,11 @@ import numpy as np
 import psutil
 import pytest
 
-import seatrial
-from seatrial.contract import TensorSpec
 from seatrial.errors import ContractViolation, EngineFailure, MissingDependency, UsageError
 from seatrial.runtimes import SessionOptions, _launch
 from seatrial.runtimes._client import WorkerSession
-from seatrial.runtimes._engine import Runtime
-from support.artifacts import by_hand
-from support.fake_engine import FakeEngine
+from support.fake_runtime import ARTIFACT, FAKE, ROOTS
 
-ROOTS = [str(Path(__file__).resolve().parents[1]), str(Path(seatrial.__file__).resolve().parents[1])]
-FAKE = Runtime(
-    name="fake",
-    summary="",
-    formats=("fake",),
-    extra="fake",
-    module="numpy",
-    distribution="numpy",
-    engine=FakeEngine,
-    switches={"mood": str},
-    environment={"PYTHONPATH": ":".join(ROOTS)},
-)
-ARTIFACT = by_hand(Path("model.fake"), "fake", [TensorSpec("x", "float32", ("batch", 2))])
 GOOD = {"x": np.ones((3, 2), "float32")}
 
 
