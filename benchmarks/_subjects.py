@@ -9,6 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seatrial import selftest
+from seatrial.checks import load_profile
+from seatrial.contract import load_contract
+
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 MODELS = ROOT / ".side" / "demo-models"
@@ -33,6 +37,17 @@ class Subject:
     members: Path | None
     contract: Path
     other: Path | None = None
+
+    def tested(self) -> selftest.Subject:
+        """The release as the self-test takes it."""
+        return selftest.Subject(
+            model=self.model,
+            data=self.data,
+            contract=load_contract(self.contract),
+            profile=load_profile("cpu-server"),
+            members=self.members,
+            other=self.other,
+        )
 
 
 def subjects(scratch: Path, names: Sequence[str] = ()) -> list[Subject]:

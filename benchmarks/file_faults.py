@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 
 from _subjects import subjects
-from seatrial.checks import load_profile
-from seatrial.contract import feeds_of, load_contract
+from seatrial.contract import feeds_of
 from seatrial.errors import SeatrialError
 from seatrial.faults import Good, NotApplicable
 from seatrial.model import open_model
@@ -57,14 +56,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="seatrial-bench-") as temporary:
         model = subjects(arguments.scratch or Path(temporary), ["digits"])[0]
-        subject = Subject(
-            model=model.model,
-            data=model.data,
-            contract=load_contract(model.contract),
-            profile=load_profile("cpu-server"),
-            members=model.members,
-            other=model.other,
-        )
+        subject = model.tested()
         names = [
             name
             for name in choose(arguments.faults, subject.catalogue())

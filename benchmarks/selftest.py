@@ -18,12 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from _subjects import MAKERS, subjects
-from _subjects import Subject as Model
-from seatrial.checks import dump, load_profile
-from seatrial.contract import load_contract
+from _subjects import MAKERS, Subject, subjects
+from seatrial.checks import dump
 from seatrial.errors import SeatrialError
-from seatrial.selftest import FaultRow, Plan, SelfTest, Step, Subject, choose, run_selftest
+from seatrial.selftest import FaultRow, Plan, SelfTest, Step, choose, run_selftest
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("SEATRIAL_SIDE", str(ROOT / ".side"))  # where the converter for .pdmodel lies
@@ -55,16 +53,9 @@ def main() -> int:
     return 0 if found and all(each.passed for each in found.values()) else 1
 
 
-def measure(model: Model, arguments: argparse.Namespace) -> SelfTest:
+def measure(model: Subject, arguments: argparse.Namespace) -> SelfTest:
     """The self-test of one model."""
-    subject = Subject(
-        model=model.model,
-        data=model.data,
-        contract=load_contract(model.contract),
-        profile=load_profile("cpu-server"),
-        members=model.members,
-        other=model.other,
-    )
+    subject = model.tested()
     faults = choose(arguments.faults, subject.catalogue()) if arguments.faults else ()
     plan = Plan(
         faults,
