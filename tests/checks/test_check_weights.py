@@ -244,3 +244,14 @@ def test_a_model_without_weights_passes_unless_its_graph_is_broken(tmp_path):
     assert run_check(weights.CHECK, empty).verdict is Verdict.PASS
     cut = replace(empty.artifact, problems=(Problem("graph-truncated", "cut", "x.json", ""),))
     assert run_check(weights.CHECK, replace(empty, artifact=cut)).verdict is Verdict.SKIP
+
+
+def test_a_stand_in_for_infinity_is_no_damage() -> None:
+    """Converters write the largest float where a maximum starts or a mask lies; a flipped bit is not that."""
+    largest = np.finfo("float32").max
+    for array in (np.array([-largest], "float32"), np.full((4, 4), largest, "float32")):
+        assert judge_magnitude([facts(array)], "float32").verdict is Verdict.PASS
+    assert judge_magnitude([facts(np.array([1e30], "float32"))], "float32").verdict is Verdict.WARN
+    damaged = np.ones((4, 4), "float32")
+    damaged[1, 2] = 1e30
+    assert judge_magnitude([facts(damaged)], "float32").verdict is Verdict.FAIL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ _ROWS = 12
 # A value this far above the next largest of its tensor is one damaged number: good models stay below 20.
 ISOLATED_SURELY, ISOLATED_PERHAPS = 1e4, 64.0
 HUGE = 1e15  # a good detector carries a variance of 1e8; an exponent bit flip makes 1e30 and more
+STAND_IN = float(np.finfo("float32").max)  # what exporters write for infinity: masks, starts of a maximum
 PEERS = 1e3  # median magnitude against that of the other weights: good models stay within 150
 
 
@@ -213,13 +215,14 @@ def judge_magnitude(facts: Sequence[TensorFacts], precision: str) -> Finding:
         isolation = _isolation(each)
         scale = each.typical / peers if peers and is_weight(each) else 1.0
         overflow = precision == "float16" and each.largest > 65504 and not VARIANCE.match(each.name)
+        beyond = each.largest > HUGE and not math.isclose(each.largest, STAND_IN, rel_tol=1e-6)
         sure = (
-            each.largest > HUGE
+            (beyond and each.count > 1)
             or (each.count > 8 and isolation > ISOLATED_SURELY and each.largest > 4)
             or overflow
         )
         perhaps = each.count > 8 and isolation > ISOLATED_PERHAPS and each.largest > 4
-        if sure or perhaps or scale > PEERS:
+        if sure or perhaps or beyond or scale > PEERS:
             surely = surely or sure
             rows.append((each.name, each.largest, round(isolation, 1), round(scale, 2)))
     rows.sort(key=lambda row: -abs(float(str(row[1]))))
