@@ -15,6 +15,7 @@ from seatrial.diagnosis.hypotheses._outputs import (
     calls,
     field,
     option,
+    relabelled,
     reordered,
     right_answers,
     scores_of,
@@ -32,7 +33,7 @@ def propose(case: Case, setup: Setup, seen: Observation) -> Iterator[Interventio
     """The dictionary with a line more or less at the place where its characters begin to be wrong."""
     right = case.reference.contract
     if right is not None and right.labels and right.labels != setup.contract.labels:
-        yield _dictionary(
+        yield relabelled(
             setup, right.labels, "reference-dictionary", _differs(setup.contract.labels, right.labels), 25.0
         )
     yield from _counted(case, setup, seen)
@@ -45,7 +46,7 @@ def propose(case: Case, setup: Setup, seen: Observation) -> Iterator[Interventio
     for name, listed, said in _lists(labels, pairs):
         after = _share(listed, pairs)
         if after > before:
-            yield _dictionary(setup, listed, name, said, 20.0 if after >= 0.8 else 3.0)
+            yield relabelled(setup, listed, name, said, 20.0 if after >= 0.8 else 3.0)
 
 
 def _counted(case: Case, setup: Setup, seen: Observation) -> Iterator[Intervention]:
@@ -62,18 +63,18 @@ def _counted(case: Case, setup: Setup, seen: Observation) -> Iterator[Interventi
             yield from _solved_count(case, setup, seen, blank=int(option(call, "blank")))
         if more == 1:
             lost = Text("The dictionary lost its first line.", "字典缺少第一行。")
-            yield _dictionary(setup, ("#", *labels), "line-before", lost, 8.0)
+            yield relabelled(setup, ("#", *labels), "line-before", lost, 8.0)
             last = Text("The dictionary lost its last line.", "字典缺少最后一行。")
-            yield _dictionary(setup, (*labels, " "), "line-after", last, 8.0)
+            yield relabelled(setup, (*labels, " "), "line-after", last, 8.0)
         if more == -1:
             first = Text(
                 f"The dictionary has a line too many: {labels[0]!r}.", f"字典多了一行：“{labels[0]}”。"
             )
-            yield _dictionary(setup, labels[1:], "without-first", first, 8.0)
+            yield relabelled(setup, labels[1:], "without-first", first, 8.0)
             last = Text(
                 f"The dictionary has a line too many: {labels[-1]!r}.", f"字典多了一行：“{labels[-1]}”。"
             )
-            yield _dictionary(setup, labels[:-1], "without-last", last, 8.0)
+            yield relabelled(setup, labels[:-1], "without-last", last, 8.0)
 
 
 def _emptied(setup: Setup, place: int) -> Intervention:
@@ -159,7 +160,7 @@ def _solved_count(case: Case, setup: Setup, seen: Observation, *, blank: int) ->
     ):
         right_share = sum(place < len(listed) and listed[place] == right for place, right in pairs)
         if right_share >= PURE * len(pairs):
-            yield _dictionary(setup, listed, name, said, 20.0)
+            yield relabelled(setup, listed, name, said, 20.0)
 
 
 def _read(scores: Array, text: str, blank: int) -> Iterator[Pair]:
@@ -253,18 +254,6 @@ def _solved(labels: tuple[str, ...], pairs: Sequence[Pair]) -> tuple[str, ...]:
 
 def _share(labels: Sequence[str], pairs: Sequence[Pair]) -> float:
     return sum(labels[place] == right for place, right in pairs) / len(pairs)
-
-
-def _dictionary(setup: Setup, labels: Sequence[str], name: str, said: Text, prior: float) -> Intervention:
-    return Intervention(
-        hypothesis="label-map",
-        name=name,
-        setup=setup.with_contract(labels=tuple(labels)),
-        said=said,
-        fix=Text("take the dictionary that the model was trained with", "换成训练该模型所用的字典"),
-        prior=prior,
-        place=("labels",),
-    )
 
 
 def _off(by: int, start: int) -> Text:

@@ -35,7 +35,8 @@ def _kept(look: Look, place: int) -> dict[str, Any]:
     return {name: options[name] for name in ("interpolation", "library") if name in options}
 
 
-def _made(name: str, edited: Setup, texts: tuple[Text, Text], prior: float, place: int) -> Intervention:
+def framed(name: str, edited: Setup, texts: tuple[Text, Text], prior: float, place: int) -> Intervention:
+    """A change of a step that frames; `texts` are what would be wrong and what to do about it."""
     return Intervention("geometry", name, edited, *texts, prior, ("preprocess", place))
 
 
@@ -59,10 +60,10 @@ def _ratio(look: Look, place: int) -> Iterator[Intervention]:
                 Text(fix.en + f", then pad to {written(size)}", fix.zh + f"，再填充到 {written(size)}"),
             )
             padded = inserted(edited, place + 1, "pad", axes=(0, 1), to=size, where=where)
-            yield _made(f"letterbox-{where}", padded, texts, 1.0, place)
+            yield framed(f"letterbox-{where}", padded, texts, 1.0, place)
     elif place + 1 < len(look.calls) and look.calls[place + 1].name == "pad":
         bare = without(edited, place + 1)
-        yield _made("stretched-unpadded", bare, (said, fix), 1.2, place)
+        yield framed("stretched-unpadded", bare, (said, fix), 1.2, place)
     if len(set(size)) == 2:
         swapped = Text(
             f"Height and width are exchanged: the service resizes to {written(size)}.",
@@ -92,7 +93,7 @@ def _stretched(look: Look, place: int) -> Iterator[Intervention]:
                     f"改用 resize_short: {{size: {short}}}，再 crop: {{size: {written(size)}}}",
                 ),
             )
-            yield _made(f"crop-of-{short}", exchanged(look.setup, place, calls), texts, 1.0, place)
+            yield framed(f"crop-of-{short}", exchanged(look.setup, place, calls), texts, 1.0, place)
     if size[1] >= 2 * size[0]:
         yield from _as_line(look, place, size)
     if size[0] == size[1] and not followed:
@@ -111,7 +112,7 @@ def _by_side(look: Look, place: int, size: int) -> Iterator[Intervention]:
             Text(f"use {name}: {{size: {size}}} instead", f"改用 {name}: {{size: {size}}}"),
         )
         call = StepCall(name, {"size": size, **_kept(look, place)})
-        yield _made(name.replace("_", "-"), exchanged(look.setup, place, (call,)), texts, 0.8, place)
+        yield framed(name.replace("_", "-"), exchanged(look.setup, place, (call,)), texts, 0.8, place)
 
 
 def _limited(look: Look, place: int, size: Sequence[int]) -> Iterator[Intervention]:
@@ -137,7 +138,7 @@ def _limited(look: Look, place: int, size: Sequence[int]) -> Iterator[Interventi
                 f"用 resize_limit: {{side: {side}, limit: {limit}}} 代替 resize",
             ),
         )
-        yield _made(f"limit-{limit}-{side}", exchanged(look.setup, place, (call,)), texts, 0.8, place)
+        yield framed(f"limit-{limit}-{side}", exchanged(look.setup, place, (call,)), texts, 0.8, place)
 
 
 def _as_line(look: Look, place: int, size: Sequence[int]) -> Iterator[Intervention]:
@@ -156,11 +157,11 @@ def _as_line(look: Look, place: int, size: Sequence[int]) -> Iterator[Interventi
     )
     for name, call in (("line-free", line), ("line-bounded", bounded)):
         edited = exchanged(look.setup, place, (call,))
-        yield _made(name, edited, texts, 1.5, place)
+        yield framed(name, edited, texts, 1.5, place)
         last = len(look.calls)
         if axes_at(look, last) == "CHW" and not look.setup.places("preprocess", "pad"):
             padded = inserted(edited, last, "pad", axes=(2,), to=(size[1],))
-            yield _made(f"{name}-padded", padded, texts, 1.5, place)
+            yield framed(f"{name}-padded", padded, texts, 1.5, place)
 
 
 def _side(look: Look, place: int) -> Iterator[Intervention]:
@@ -177,7 +178,7 @@ def _side(look: Look, place: int) -> Iterator[Intervention]:
         ),
         Text(f"use {other} instead of {call.name}", f"用 {other} 代替 {call.name}"),
     )
-    yield _made(other, exchanged(look.setup, place, (StepCall(other, call.options),)), texts, 1.0, place)
+    yield framed(other, exchanged(look.setup, place, (StepCall(other, call.options),)), texts, 1.0, place)
     yield from _unkept(look, place, size)
     following = place + 1 < len(look.calls) and look.calls[place + 1].name in ("crop", "pad")
     if not following:
@@ -199,7 +200,7 @@ def _unkept(look: Look, place: int, size: int) -> Iterator[Intervention]:
             f"改用 resize: {{size: {written(stretch.options['size'])}}}",
         ),
     )
-    yield _made("stretched", without(edited, place + 1) if whole else edited, texts, 1.0, place)
+    yield framed("stretched", without(edited, place + 1) if whole else edited, texts, 1.0, place)
 
 
 def _uncut(look: Look, place: int, size: int) -> Iterator[Intervention]:
@@ -212,7 +213,7 @@ def _uncut(look: Look, place: int, size: int) -> Iterator[Intervention]:
             Text(f"add crop: {{size: [{cut}, {cut}]}}", f"加入 crop: {{size: [{cut}, {cut}]}}"),
         )
         added = inserted(look.setup, place + 1, "crop", size=(cut, cut))
-        yield _made(f"crop-{cut}-added", added, texts, 1.0, place)
+        yield framed(f"crop-{cut}-added", added, texts, 1.0, place)
     short = round(size * _MARGIN[0])
     texts = (
         Text(
@@ -226,7 +227,7 @@ def _uncut(look: Look, place: int, size: int) -> Iterator[Intervention]:
     )
     larger = look.setup.with_options("preprocess", place, size=short)
     added = inserted(larger, place + 1, "crop", size=(size, size))
-    yield _made(f"crop-of-{short}", added, texts, 1.0, place)
+    yield framed(f"crop-of-{short}", added, texts, 1.0, place)
 
 
 def _cropped(look: Look, place: int) -> Iterator[Intervention]:
@@ -234,14 +235,14 @@ def _cropped(look: Look, place: int) -> Iterator[Intervention]:
         "The middle is cut out; training used the whole picture.", "服务做了中心裁剪，训练时用整张图。"
     )
     fix = Text("take out this crop step", "删除这个 crop 步骤")
-    yield _made(f"no-crop-{place}", without(look.setup, place), (said, fix), 1.5, place)
+    yield framed(f"no-crop-{place}", without(look.setup, place), (said, fix), 1.5, place)
     size = tuple(int(each) for each in option(look.setup, place, "size"))
     stretch = StepCall("resize", {"size": size})
-    yield _made(f"stretched-{place}", exchanged(look.setup, place, (stretch,)), (said, fix), 1.0, place)
+    yield framed(f"stretched-{place}", exchanged(look.setup, place, (stretch,)), (said, fix), 1.0, place)
     # A window cut out of the finished size, then enlarged again.
     if place + 1 < len(look.calls) and look.calls[place + 1].name == "resize":
         without_both = without(without(look.setup, place + 1), place)
-        yield _made(f"no-crop-no-resize-{place}", without_both, (said, fix), 1.0, place)
+        yield framed(f"no-crop-no-resize-{place}", without_both, (said, fix), 1.0, place)
 
 
 def _line(look: Look, place: int) -> Iterator[Intervention]:
@@ -260,7 +261,7 @@ def _line(look: Look, place: int) -> Iterator[Intervention]:
                 f"用 resize: {{size: [{height}, {width}]}} 代替 resize_width",
             ),
         )
-        yield _made(f"stretched-{width}", exchanged(look.setup, place, (stretch,)), texts, 0.8, place)
+        yield framed(f"stretched-{width}", exchanged(look.setup, place, (stretch,)), texts, 0.8, place)
     for name, fed in bounds.items():
         for right in dict.fromkeys((None, 320, 3200, *((int(fed) * 2,) if fed else ()))):
             if right == fed:

@@ -15,7 +15,12 @@ from seatrial.diagnosis.setup import Setup
 from seatrial.errors import SeatrialError
 from seatrial.model import Artifact, Operator, OperatorEdit, open_model, operators, rewrite
 from seatrial.model.weights import iter_weights
+from seatrial.text import Text
 
+# What undoes an export in training mode.
+EXPORT_AGAIN = Text(
+    "call net.eval() before the export, and export again", "导出前先调用 net.eval()，再重新导出"
+)
 EDITABLE = frozenset({"paddle-json", "paddle-pdmodel", "onnx"})
 # Relative to a tensor's largest value: a model that went through text or another float32 writer is the same.
 SAME_WEIGHTS = 1e-6

@@ -12,7 +12,8 @@ from seatrial import extensions
 from seatrial.contract import StepCall
 from seatrial.contract.sample import Array
 from seatrial.diagnosis.case import Case, Observation
-from seatrial.diagnosis.setup import Setup
+from seatrial.diagnosis.setup import Intervention, Setup
+from seatrial.text import Text
 
 ASKED = 64  # samples whose answers are looked at for statistics
 CLASS_TASKS = ("classification", "text-classification")
@@ -133,6 +134,22 @@ def right_answers(case: Case, seen: Observation) -> Iterator[tuple[int, Any, Any
         right = case.reference.answers[place]
         if right is not None and answer is not None:
             yield row, answer, right
+
+
+def relabelled(setup: Setup, labels: Sequence[str], name: str, said: Text, prior: float) -> Intervention:
+    """The setup with another list of labels, or another dictionary where it reads text."""
+    fix = Text("take the label list that was written with the model", "换成与模型一同产出的标签列表")
+    if setup.contract.task == "text-recognition":
+        fix = Text("take the dictionary that the model was trained with", "换成训练该模型所用的字典")
+    return Intervention(
+        hypothesis="label-map",
+        name=name,
+        setup=setup.with_contract(labels=tuple(labels)),
+        said=said,
+        fix=fix,
+        prior=prior,
+        place=("labels",),
+    )
 
 
 def field(value: Any, name: str) -> Any:

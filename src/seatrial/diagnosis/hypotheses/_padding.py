@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from seatrial.diagnosis.hypotheses._edits import Suspect, inserted, moved, option, without
+from seatrial.diagnosis.hypotheses._framing import framed
 from seatrial.diagnosis.hypotheses._images import axes_at
 from seatrial.diagnosis.hypotheses._look import Look
-from seatrial.diagnosis.setup import Intervention, Setup
+from seatrial.diagnosis.setup import Intervention
 from seatrial.diagnosis.statistics import padding
 from seatrial.text import Text
 
@@ -25,10 +26,6 @@ def paddings(look: Look) -> Iterator[Intervention]:
             yield from _reordered(look, place)
     if not places:
         yield from _missing(look)
-
-
-def _made(name: str, edited: Setup, texts: tuple[Text, Text], prior: float, place: int) -> Intervention:
-    return Intervention("geometry", name, edited, *texts, prior, ("preprocess", place))
 
 
 def _changed(look: Look, place: int) -> Iterator[Intervention]:
@@ -53,7 +50,7 @@ def _changed(look: Look, place: int) -> Iterator[Intervention]:
         Text("The picture is padded; in training it was not.", "服务做了填充，训练时没有。"),
         Text("take out this pad step", "删除这个 pad 步骤"),
     )
-    yield _made(f"no-pad-{place}", without(look.setup, place), texts, 0.8, place)
+    yield framed(f"no-pad-{place}", without(look.setup, place), texts, 0.8, place)
 
 
 def _fills(look: Look, place: int) -> list[float]:
@@ -117,7 +114,7 @@ def _reordered(look: Look, place: int) -> Iterator[Intervention]:
                 f"把 pad 移到 normalize {'之前' if late else '之后'}",
             ),
         )
-        yield _made(f"pad-{'before' if late else 'after'}-normalize", edited, texts, 1.0, place)
+        yield framed(f"pad-{'before' if late else 'after'}-normalize", edited, texts, 1.0, place)
 
 
 def _missing(look: Look) -> Iterator[Intervention]:
@@ -132,18 +129,18 @@ def _missing(look: Look) -> Iterator[Intervention]:
     if len(heights) == 1 and len(widths) > 1:
         for width in _widths(look, columns):
             edited = inserted(look.setup, last, "pad", axes=(columns,), to=(width,))
-            yield _made(f"pad-{width}", edited, _missing_texts(f"to [{width}]", f"到 [{width}]"), 1.5, last)
+            yield framed(f"pad-{width}", edited, _missing_texts(f"to [{width}]", f"到 [{width}]"), 1.5, last)
     for multiple in (32, 64):
         edited = inserted(look.setup, last, "pad", axes=(rows, columns), multiple=multiple)
         texts = _missing_texts(f"to a multiple of {multiple}", f"到 {multiple} 的倍数")
-        yield _made(f"pad-multiple-{multiple}", edited, texts, 0.8, last)
+        yield framed(f"pad-multiple-{multiple}", edited, texts, 0.8, last)
     spec = look.setup.contract.inputs[0]
     size = tuple(spec.shape[axis + 1] for axis in (rows, columns)) if len(spec.shape) == 4 else ()
     if len(size) == 2 and all(isinstance(each, int) for each in size):
         for where in ("end", "center"):
             edited = inserted(look.setup, last, "pad", axes=(rows, columns), to=size, where=where)
             texts = _missing_texts(f"to {list(size)}", f"到 {list(size)}")
-            yield _made(f"pad-to-input-{where}", edited, texts, 1.5, last)
+            yield framed(f"pad-to-input-{where}", edited, texts, 1.5, last)
 
 
 def _widths(look: Look, axis: int) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unicodedata import normalize
 
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from seatrial.contract.sample import Payload
+from seatrial.diagnosis.setup import Setup
 
 _ORIENTATION = 0x0112  # Exif tag
 
@@ -107,11 +108,10 @@ def rewritten(change: Callable[[str], str]) -> Callable[[Payload], Payload]:
     return edit
 
 
-def then(
-    first: Callable[[Payload], Payload] | None, second: Callable[[Payload], Payload]
-) -> Callable[[Payload], Payload]:
-    """One edit after another; the first may be none."""
-    return second if first is None else lambda payload: second(first(payload))
+def sent_as(setup: Setup, edit: Callable[[Payload], Payload]) -> Setup:
+    """The setup with each sample edited before it goes to the service, after the edits it has already."""
+    first = setup.payload
+    return replace(setup, payload=edit if first is None else lambda payload: edit(first(payload)))
 
 
 def swapped(picture: Image.Image) -> Image.Image:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from seatrial.diagnosis.case import Case
 from seatrial.diagnosis.hypotheses._edits import Suspect, option
 from seatrial.diagnosis.hypotheses._images import takes
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
-from seatrial.diagnosis.hypotheses._payloads import on, redrawn, then
+from seatrial.diagnosis.hypotheses._payloads import on, redrawn, sent_as
 from seatrial.diagnosis.hypothesis import Hypothesis
 from seatrial.diagnosis.setup import Intervention, Setup
 from seatrial.text import Text
@@ -46,7 +45,7 @@ def _service(look: Look) -> Iterator[Intervention]:
         yield Intervention(
             _NAME,
             f"service-{right}",
-            replace(look.setup, payload=then(look.setup.payload, redrawn(on(right)))),
+            sent_as(look.setup, redrawn(on(right))),
             Text(
                 f"Transparent pixels differ: training {_ENGLISH[right]}, the service does not.",
                 f"透明像素的处理不同：训练时{_CHINESE[right]}，服务没有这样做。",

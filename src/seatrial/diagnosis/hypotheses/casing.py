@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from seatrial.diagnosis.case import Case
 from seatrial.diagnosis.hypotheses._edits import Suspect, written
 from seatrial.diagnosis.hypotheses._images import takes
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
-from seatrial.diagnosis.hypotheses._payloads import rewritten, then
+from seatrial.diagnosis.hypotheses._payloads import rewritten, sent_as
 from seatrial.diagnosis.hypotheses._texts import with_option
 from seatrial.diagnosis.hypothesis import Hypothesis
 from seatrial.diagnosis.setup import Intervention, Setup
@@ -53,7 +52,7 @@ def _service(look: Look) -> Iterator[Intervention]:
     yield Intervention(
         _NAME,
         "service-lower",
-        replace(look.setup, payload=then(look.setup.payload, rewritten(str.lower))),
+        sent_as(look.setup, rewritten(str.lower)),
         _LOST,
         Text("fold texts to lower case where the service reads them", "在服务读取文本的地方统一转为小写"),
         2.0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from seatrial.diagnosis.case import Case
 from seatrial.diagnosis.hypotheses._edits import Suspect, inserted, without
@@ -16,7 +15,7 @@ from seatrial.diagnosis.hypotheses._images import (
     takes,
 )
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
-from seatrial.diagnosis.hypotheses._payloads import redrawn, swapped, then
+from seatrial.diagnosis.hypotheses._payloads import redrawn, sent_as, swapped
 from seatrial.diagnosis.hypothesis import Hypothesis
 from seatrial.diagnosis.setup import Intervention, Setup
 from seatrial.diagnosis.statistics import spread_of_color
@@ -134,7 +133,7 @@ def _service(look: Look) -> Iterator[Intervention]:
         yield Intervention(
             _NAME,
             "service-exchanges",
-            replace(look.setup, payload=then(look.setup.payload, redrawn(swapped))),
+            sent_as(look.setup, redrawn(swapped)),
             Text(
                 "Channels are swapped: the service reads red as blue.",
                 "通道顺序颠倒：服务把红色当作了蓝色。",

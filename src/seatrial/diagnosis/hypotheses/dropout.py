@@ -9,6 +9,7 @@ import numpy as np
 from seatrial.contract.sample import Array
 from seatrial.diagnosis.case import Case
 from seatrial.diagnosis.hypotheses._models import (
+    EXPORT_AGAIN,
     edited,
     named,
     operators_of,
@@ -43,9 +44,7 @@ def propose(case: Case, setup: Setup) -> Iterator[Intervention]:
         name="dropout-off",
         setup=changed,
         said=Text(f"Dropout is still active at {en}.", f"{zh} 处的 Dropout 仍在生效。"),
-        fix=Text(
-            "call net.eval() before the export, and export again", "导出前先调用 net.eval()，再重新导出"
-        ),
+        fix=EXPORT_AGAIN,
         prior=20.0 if two_runs_differ(case, setup) > 0 else 5.0,
     )
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from seatrial.contract import StepCall
 from seatrial.diagnosis.case import Case
 from seatrial.diagnosis.hypotheses._edits import Suspect, exchanged, inserted, without
 from seatrial.diagnosis.hypotheses._images import axes_at, channels_at, takes
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
-from seatrial.diagnosis.hypotheses._payloads import gray, redrawn, then
+from seatrial.diagnosis.hypotheses._payloads import gray, redrawn, sent_as
 from seatrial.diagnosis.hypothesis import Hypothesis
 from seatrial.diagnosis.setup import Intervention, Setup
 from seatrial.text import Text
@@ -123,7 +122,7 @@ def _service(look: Look) -> Iterator[Intervention]:
     yield Intervention(
         _NAME,
         "service-gray",
-        replace(look.setup, payload=then(look.setup.payload, redrawn(gray))),
+        sent_as(look.setup, redrawn(gray)),
         _TO_GRAY,
         Text("make pictures gray where the service decodes them", "在服务解码图片的地方转为灰度"),
         0.5,

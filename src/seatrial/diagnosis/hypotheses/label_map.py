@@ -16,6 +16,7 @@ from seatrial.diagnosis.hypotheses._outputs import (
     CLASS_TASKS,
     class_axis,
     field,
+    relabelled,
     reordered,
     right_answers,
     scores_of,
@@ -62,7 +63,7 @@ def _of_reference(case: Case, setup: Setup) -> Iterator[Intervention]:
     """The reference's own list."""
     right = case.reference.contract
     if right is not None and right.labels and right.labels != setup.contract.labels:
-        yield _labels(
+        yield relabelled(
             setup, right.labels, "reference-labels", _said_list(setup.contract.labels, right.labels), 25.0
         )
 
@@ -87,7 +88,7 @@ def _counted(case: Case, setup: Setup, seen: Observation) -> Iterator[Interventi
         more = count < len(labels)
         odd = labels[place] if more else lists[place][place]
         end = 20.0 if place in (0, len(labels) - more) or pairs else 10.0
-        yield _labels(setup, lists[place], f"count-{place}", _said_count(odd, more=more), end)
+        yield relabelled(setup, lists[place], f"count-{place}", _said_count(odd, more=more), end)
 
 
 def _doubled(case: Case, setup: Setup) -> Iterator[Intervention]:
@@ -98,7 +99,7 @@ def _doubled(case: Case, setup: Setup) -> Iterator[Intervention]:
     for name in lost[:1]:
         for place in twice[:4]:
             listed = (*labels[:place], name, *labels[place + 1 :])
-            yield _labels(setup, listed, f"twice-{place}", _said_list(labels, listed), 12.0)
+            yield relabelled(setup, listed, f"twice-{place}", _said_list(labels, listed), 12.0)
 
 
 def _best_classes(case: Case, seen: Observation) -> list[_Pair]:
@@ -185,7 +186,7 @@ def _names(setup: Setup, pairs: Sequence[_Pair]) -> Iterator[Intervention]:
     for name, listed, said in _lists(labels, telling):
         after = _named(listed, telling)
         if after > before + GAIN:
-            yield _labels(setup, listed, name, said, _prior(before, after))
+            yield relabelled(setup, listed, name, said, _prior(before, after))
 
 
 def _lists(labels: tuple[str, ...], pairs: Sequence[_Pair]) -> Iterator[tuple[str, tuple[str, ...], Text]]:
@@ -260,18 +261,6 @@ def _orders(
 
 def _label(labels: Sequence[str], index: int) -> str:
     return labels[index] if index < len(labels) else str(index)
-
-
-def _labels(setup: Setup, labels: Sequence[str], name: str, said: Text, prior: float) -> Intervention:
-    return Intervention(
-        hypothesis="label-map",
-        name=name,
-        setup=setup.with_contract(labels=tuple(labels)),
-        said=said,
-        fix=Text("take the label list that was written with the model", "换成与模型一同产出的标签列表"),
-        prior=prior,
-        place=("labels",),
-    )
 
 
 def _prior(before: float, after: float) -> float:

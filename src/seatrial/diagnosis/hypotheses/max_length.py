@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from seatrial.diagnosis.case import Case
 from seatrial.diagnosis.hypotheses._edits import Suspect
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
-from seatrial.diagnosis.hypotheses._payloads import rewritten, then
+from seatrial.diagnosis.hypotheses._payloads import rewritten, sent_as
 from seatrial.diagnosis.hypotheses._texts import id_arrays, is_filled, right_lengths, takes_text, with_option
 from seatrial.diagnosis.hypothesis import Hypothesis
 from seatrial.diagnosis.setup import Intervention, Setup
@@ -72,7 +71,7 @@ def _service(look: Look) -> Iterator[Intervention]:
             yield Intervention(
                 _NAME,
                 f"service-{length}",
-                replace(look.setup, payload=then(look.setup.payload, rewritten(_cutter(length)))),
+                sent_as(look.setup, rewritten(_cutter(length))),
                 Text(
                     f"The length of texts differs: training read the first {length} characters.",
                     f"文本长度上限不同：训练时只读取前 {length} 个字符。",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from seatrial.diagnosis.case import Case
 from seatrial.diagnosis.hypotheses._edits import Suspect, option
 from seatrial.diagnosis.hypotheses._images import takes
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
-from seatrial.diagnosis.hypotheses._payloads import redrawn, then, unturned, upright
+from seatrial.diagnosis.hypotheses._payloads import redrawn, sent_as, unturned, upright
 from seatrial.diagnosis.hypothesis import Hypothesis
 from seatrial.diagnosis.setup import Intervention, Setup
 from seatrial.text import Text
@@ -50,7 +49,7 @@ def _service(look: Look) -> Iterator[Intervention]:
         yield Intervention(
             _NAME,
             name,
-            replace(look.setup, payload=then(look.setup.payload, redrawn(change))),
+            sent_as(look.setup, redrawn(change)),
             said,
             Text(
                 f"{verb} pictures as their Exif says where the service decodes them",

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._models import batch_differs, edited, named, operators_of, plain_type
+from seatrial.diagnosis.hypotheses._models import (
+    EXPORT_AGAIN,
+    batch_differs,
+    edited,
+    named,
+    operators_of,
+    plain_type,
+)
 from seatrial.diagnosis.hypothesis import Hypothesis
 from seatrial.diagnosis.setup import Intervention, Setup
 from seatrial.model import Operator, OperatorEdit
@@ -32,9 +39,7 @@ def propose(case: Case, setup: Setup) -> Iterator[Intervention]:
             f"The model was exported in training mode: the statistics of each batch are used at {en}.",
             f"模型以训练模式导出：{zh} 使用每个批次自己的统计量做归一化。",
         ),
-        fix=Text(
-            "call net.eval() before the export, and export again", "导出前先调用 net.eval()，再重新导出"
-        ),
+        fix=EXPORT_AGAIN,
         prior=40.0 if batch_differs(case, setup) > DIFFERS else 20.0,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Literal
 from unicodedata import normalize
@@ -12,7 +11,7 @@ from seatrial.diagnosis.case import Case
 from seatrial.diagnosis.hypotheses._edits import Suspect
 from seatrial.diagnosis.hypotheses._images import takes
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
-from seatrial.diagnosis.hypotheses._payloads import rewritten, then
+from seatrial.diagnosis.hypotheses._payloads import rewritten, sent_as
 from seatrial.diagnosis.hypotheses._texts import with_option
 from seatrial.diagnosis.hypothesis import Hypothesis
 from seatrial.diagnosis.setup import Intervention, Setup
@@ -53,7 +52,7 @@ def _service(look: Look) -> Iterator[Intervention]:
         yield Intervention(
             _NAME,
             f"service-{form}".lower(),
-            replace(look.setup, payload=then(look.setup.payload, change)),
+            sent_as(look.setup, change),
             _said(None, form),
             Text(
                 f"normalize texts to {form} where the service reads them",
