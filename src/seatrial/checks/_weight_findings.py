@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -23,7 +22,8 @@ _ROWS = 12
 # A value this far above the next largest of its tensor is one damaged number: good models stay below 20.
 ISOLATED_SURELY, ISOLATED_PERHAPS = 1e4, 64.0
 HUGE = 1e15  # a good detector carries a variance of 1e8; an exponent bit flip makes 1e30 and more
-STAND_IN = float(np.finfo("float32").max)  # what exporters write for infinity: masks, starts of a maximum
+# What exporters write for infinity, in masks and where a maximum starts: the largest float32 and float64.
+STAND_INS = frozenset(float(np.finfo(each).max) for each in ("float32", "float64"))
 PEERS = 1e3  # median magnitude against that of the other weights: good models stay within 150
 
 
@@ -215,7 +215,7 @@ def judge_magnitude(facts: Sequence[TensorFacts], precision: str) -> Finding:
         isolation = _isolation(each)
         scale = each.typical / peers if peers and is_weight(each) else 1.0
         overflow = precision == "float16" and each.largest > 65504 and not VARIANCE.match(each.name)
-        beyond = each.largest > HUGE and not math.isclose(each.largest, STAND_IN, rel_tol=1e-6)
+        beyond = each.largest > HUGE and each.largest not in STAND_INS
         sure = (
             (beyond and each.count > 1)
             or (each.count > 8 and isolation > ISOLATED_SURELY and each.largest > 4)
