@@ -76,17 +76,21 @@ class Contract:
     root: Path = field(default_factory=Path, compare=False)
     files: Mapping[str, str] = field(default_factory=dict)
 
-    def context(self) -> Context:
-        """A fresh context for one sample."""
-        return Context(labels=self.labels, vocabulary=self.vocabulary, root=self.root)
+    def context(self, *, files: bool = True) -> Context:
+        """A fresh context for one sample; `files` as in `Context`."""
+        return Context(labels=self.labels, vocabulary=self.vocabulary, root=self.root, files=files)
 
-    def prepare(self, payload: Payload) -> tuple[dict[str, Any], Context]:
+    def prepare(self, payload: Payload, *, files: bool = True) -> tuple[dict[str, Any], Context]:
         """One payload -> arrays by input name with a batch axis of 1, checked against `inputs`.
+
+        Args:
+            payload: One sample's.
+            files: Whether the payload may name a file to read; no, when a stranger sent it.
 
         Raises:
             ContractViolation: The payload cannot be read, or the arrays break the specs.
         """
-        context = self.context()
+        context = self.context(files=files)
         value = self.preprocess.run(payload, context)
         if not isinstance(value, Mapping):
             if len(self.inputs) != 1:

@@ -21,12 +21,14 @@ class Context:
         vocabulary: The contract's tokens, by id.
         notes: Facts a later step needs: `source_size` (h, w), `scale` (h, w), `pad` ... by name.
         root: Folder that relative file names in step options start from.
+        files: Whether a text may name a file to read. A server says no: its client would choose which.
     """
 
     labels: Sequence[str] = ()
     vocabulary: Sequence[str] = ()
     notes: dict[str, Any] = field(default_factory=dict)
     root: Path = field(default_factory=Path)
+    files: bool = True
 
 
 @runtime_checkable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,8 @@ class Batcher:
             Device(each, timeout=timeout, freed=self._wake, died=self._died) for each in open_sessions
         ]
         self._loop = asyncio.get_running_loop()
+        # Not the loop's own: uvloop counts in milliseconds, and queue delays are shorter than that.
+        self.clock: Callable[[], float] = time.monotonic
         self._timer: asyncio.TimerHandle | None = None
         self._woken = False
         self._draining = False
@@ -147,7 +150,7 @@ class Batcher:
             self._timer = None
         for device in self.devices:
             while device.free and len(self.queue):
-                now = self._loop.time()
+                now = self.clock()
                 taken = self.queue.take(now, drain=self._draining)
                 for request in taken.expired:
                     self._expire(request)
@@ -170,7 +173,7 @@ class Batcher:
         rows = sum(each.rows for each in batch)
         self.tally.batches += 1
         self.tally.rows += rows
-        self.tally.batched(rows, self._loop.time() - began, waited)
+        self.tally.batched(rows, self.clock() - began, waited)
         if isinstance(outcome, SeatrialError):
             self._failed(batch, outcome)
         else:

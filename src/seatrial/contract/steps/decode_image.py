@@ -60,7 +60,7 @@ def _pixels(value: Array, color: Color) -> Array:
 def _opened(value: Any, context: Context) -> io.BytesIO:
     if isinstance(value, bytes):
         data = value
-    elif isinstance(value, Path | str):
+    elif isinstance(value, Path | str) and context.files:
         path = context.root / value if isinstance(value, str) else value
         try:
             data = path.read_bytes()
@@ -68,7 +68,8 @@ def _opened(value: Any, context: Context) -> io.BytesIO:
             reason = error.strerror if isinstance(error, OSError) else error
             raise ContractViolation(f"the image '{str(value)[:200]}' cannot be read: {reason}") from error
     else:
-        raise ContractViolation(f"takes a file, bytes or pixels of an image, not {describe(value)}")
+        takes = "a file, bytes or pixels" if context.files else "the bytes or pixels"
+        raise ContractViolation(f"takes {takes} of an image, not {describe(value)}")
     if not data:
         raise ContractViolation("the image is empty (0 bytes)")
     return io.BytesIO(data)

@@ -1,0 +1,293 @@
+"""One client's connection: requests parsed as they come, answers sent in order, limits kept.
+
+HTTP/1.1 (RFC 9112) on httptools, without a framework: fronts in C++ and Rust were no faster here, because the
+step into Python is what costs (docs/explanation/serving.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+import httptools
+
+from seatrial.serve._http_exchange import Exchange
+from seatrial.serve.limits import Limits
+from seatrial.serve.status import Refusal
+
+LINGER = 2.0  # seconds that a client which was refused midway has to read why
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one connection.
+
+    Args:
+        handle: Called with each complete request; it or what it starts calls `Exchange.respond`.
+        refuse: Answers a request that cannot be read, with the reason.
+        limits: What is allowed.
+        connections: The server's set of open connections; this one adds and removes itself.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[Exchange], None],
+        refuse: Callable[[Exchange, Refusal], None],
+        limits: Limits,
+        connections: set[Connection],
+    ) -> None:
+        self._handle, self._refuse, self._limits, self._all = handle, refuse, limits, connections
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._pending: deque[Exchange] = deque()
+        self._now: Exchange | None = None  # the request that is being read
+        self._url = b""
+        self._parts: list[bytes] = []
+        self._head = self._body = 0
+        self._in_head = False
+        self._since = self._loop.time()  # when the state began that the timer judges
+        self._deaf = False  # nothing more is read
+        self._last = False  # the next answer is the last
+        self._paused = self._stuck = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    # -- asyncio's calls -------------------------------------------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client came."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._all.add(self)
+        self._tick()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone: what it waits for is cancelled."""
+        self._transport = None
+        self._all.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        pending, self._pending = self._pending, deque()
+        for each in pending:
+            if each.cancel is not None:
+                each.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        if self._deaf:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._only_http1()
+        except httptools.HttpParserError as error:
+            if not self._deaf:
+                self._refused(Refusal("malformed", f"this is no HTTP/1.1: {error}"))
+        if self._in_head and not self._deaf:
+            self._head += len(data)
+            self._watch_head()
+        if len(self._pending) >= self._limits.pipelined and not self._paused and self._transport:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers: no more of its requests are read."""
+        self._stuck, self._since = True, self._loop.time()
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._stuck, self._since = False, self._loop.time()
+        if self._transport is not None and not self._paused:
+            self._transport.resume_reading()
+
+    # -- httptools' calls ------------------------------------------------------------------------------------
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        self._since = self._loop.time()
+        self._now = Exchange(self, time.monotonic())
+        self._url, self._parts = b"", []
+        self._head = self._body = 0
+        self._in_head = True
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        if self._now is not None:
+            self._head += len(name) + len(value)
+            self._now.headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """All headers are there: is the request allowed to go on?"""
+        self._in_head = False
+        exchange = self._now
+        if exchange is None or self._deaf:
+            return
+        headers = exchange.headers
+        length = headers.get(b"content-length")
+        if self._head + len(self._url) > self._limits.head:
+            self._watch_head(forced=True)
+        elif length is not None and int(length) > self._limits.body:
+            self._too_large(f"the body has {int(length)} bytes")
+        elif b"expect" in headers:
+            self._expectation(headers[b"expect"])
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        if self._deaf:
+            return
+        self._body += len(body)
+        if self._body > self._limits.body:
+            self._too_large("the body goes on")
+        else:
+            self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        """A whole request."""
+        exchange, self._now = self._now, None
+        if exchange is None or self._deaf:
+            return
+        parser, url = self._parser, self._url
+        exchange.method = parser.get_method().decode("ascii", "replace")
+        exchange.version = parser.get_http_version()
+        exchange.close = self._last or not parser.should_keep_alive()
+        if url[:1] != b"/" and url != b"*":
+            with contextlib.suppress(httptools.HttpParserInvalidURLError):
+                parts = httptools.parse_url(url)
+                url = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
+        path, _, query = url.decode("latin-1").partition("?")
+        exchange.path, exchange.query = path, query
+        exchange.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts = []
+        self._deaf = self._deaf or exchange.close
+        self._pending.append(exchange)
+        self._handle(exchange)
+
+    # -- answers ---------------------------------------------------------------------------------------------
+    def flush(self) -> None:
+        """Sends the answers whose turn it is."""
+        transport = self._transport
+        if transport is None:
+            return
+        pending = self._pending
+        while pending and pending[0].response is not None:
+            exchange = pending.popleft()
+            response = exchange.response or ()
+            if len(response) == 2:
+                transport.write(response[0] + response[1])
+            else:
+                transport.writelines(response)
+            if exchange.close:
+                self._end()
+                return
+        if not pending and self._now is None:
+            self._since = self._loop.time()
+            if self._last:
+                self._end()
+                return
+        if self._paused and len(pending) < self._limits.pipelined:
+            self._paused = False
+            if not self._stuck:
+                transport.resume_reading()
+
+    def shut(self) -> None:
+        """The server stops: what is under way is answered, and then the connection ends."""
+        self._last = True
+        for each in self._pending:
+            if each is self._pending[-1] and each.response is None:
+                each.close = True
+        if not self._pending and self._now is None:
+            self._end()
+
+    def abort(self) -> None:
+        """Ends it at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _end(self) -> None:
+        """No more answers: our side is closed, and the client has a moment to read what was sent."""
+        self._deaf, self._since = True, self._loop.time()
+        self._now, self._parts = None, []
+        for each in self._pending:
+            if each.cancel is not None:
+                each.cancel()
+        self._pending.clear()
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._refused_midway:
+            transport.write_eof()
+            if not self._stuck:
+                transport.resume_reading()
+        else:
+            transport.close()
+
+    _refused_midway = False
+
+    def _refused(self, why: Refusal) -> None:
+        """Answers what is not going to be read, in its turn, and ends the connection."""
+        exchange = self._now or Exchange(self, time.monotonic())
+        self._now, self._deaf, self._refused_midway = None, True, True
+        exchange.close = True
+        self._pending.append(exchange)
+        self._refuse(exchange, why)
+
+    def _too_large(self, what: str) -> None:
+        self._refused(
+            Refusal(
+                "too-large",
+                f"{what}, at most {self._limits.body} are taken",
+                hint="send smaller tensors, or raise --max-body",
+            )
+        )
+
+    def _watch_head(self, *, forced: bool = False) -> None:
+        if forced or self._head > self._limits.head:
+            self._refused(
+                Refusal(
+                    "header-too-large",
+                    f"the request's line and headers have more than {self._limits.head} bytes",
+                )
+            )
+
+    def _expectation(self, value: bytes) -> None:
+        if value.lower() != b"100-continue":
+            self._refused(Refusal("expectation", "only 'Expect: 100-continue' is known"))
+        elif not self._pending and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _only_http1(self) -> None:
+        """The client wants another protocol. It is answered in this one, which RFC 9110 (7.8) allows."""
+        if self._pending:
+            self._pending[-1].close = True
+        self._deaf = True
+        if not self._pending and self._transport is not None and not self._transport.is_closing():
+            self._end()
+
+    # -- time ------------------------------------------------------------------------------------------------
+    def _tick(self) -> None:
+        """Looks at the clock now and then: one timer a connection, none a request."""
+        if self._transport is None:
+            return
+        limits, spent = self._limits, self._loop.time() - self._since
+        if self._deaf and not self._pending:
+            if spent > LINGER:
+                self._transport.abort()
+                return
+        elif self._stuck:
+            if spent > limits.idle:
+                self._transport.abort()
+                return
+        elif self._now is not None and not self._paused:
+            if spent > limits.slow + self._body / limits.slowest:
+                self._refused(Refusal("slow", f"the request did not arrive within {spent:.0f} s"))
+        elif not self._pending and spent > limits.idle:
+            self._transport.close()
+            return
+        pause = max(0.01, min(limits.idle, limits.slow, LINGER) / 2)
+        self._timer = self._loop.call_later(pause, self._tick)

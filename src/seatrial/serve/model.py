@@ -1,0 +1,225 @@
+"""One version of one model as it is served: its artifact, its contract, its engines, what was measured."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from seatrial.contract import Contract, TensorSpec
+from seatrial.contract.sample import Array
+from seatrial.errors import ModelError
+from seatrial.model import Artifact
+from seatrial.runtimes import SessionOptions, available_runtimes, checked, open_session
+from seatrial.serve.batcher import Batcher, Tally
+from seatrial.serve.device import AsyncSession
+from seatrial.serve.profile import SIZES, Choice, Profile, choose, measure
+from seatrial.serve.queueing import Policy, Request
+
+SMALLEST_QUEUE = 64
+UNTIL_READY = 30.0  # seconds that a model may take to come back when the warm-up killed its engine
+
+Outcome = list[Array] | BaseException
+
+
+@dataclass(frozen=True)
+class ServingOptions:
+    """How one model is served.
+
+    Attributes:
+        runtime: A name from `seatrial list runtimes`, or `auto`.
+        threads: Math threads of each engine.
+        devices: Engines side by side.
+        timeout: Seconds that one batch may take before its engine is killed.
+        max_batch_size: Rows; None: from the profile.
+        max_queue_delay: Seconds; None: from the profile.
+        max_queue_size: Rows that may wait; None: twice a batch, at least 64.
+    """
+
+    runtime: str = "auto"
+    threads: int = 1
+    devices: int = 1
+    timeout: float = 60.0
+    max_batch_size: int | None = None
+    max_queue_delay: float | None = None
+    max_queue_size: int | None = None
+
+
+class ServedModel:
+    """A model that takes requests once `load` is done.
+
+    Args:
+        name: As clients say it.
+        version: Likewise.
+        artifact: The model.
+        contract: What goes in and out.
+        options: How to serve it.
+        opens: Opens one session; the default loads the artifact in a worker process.
+
+    Raises:
+        ModelError: The artifact has problems, or the contract names other inputs than the graph.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        artifact: Artifact,
+        contract: Contract,
+        *,
+        options: ServingOptions | None = None,
+        opens: Callable[[], AsyncSession] | None = None,
+    ) -> None:
+        if artifact.problems:
+            first = artifact.problems[0]
+            raise ModelError(f"{first.where}: {first.message}", hint=first.hint)
+        self.name, self.version = name, version
+        self.artifact = replace(artifact, inputs=narrowed(artifact, contract))
+        self.contract = contract
+        self.options = options or ServingOptions()
+        self.profile, self.choice = Profile(), Choice(1, 0.0, "not loaded yet")
+        self.runtime = self.options.runtime
+        if opens is None:
+            if self.runtime == "auto":
+                self.runtime = next(iter(available_runtimes(artifact)), "auto")
+            opens = partial(_session, artifact, self.runtime, self.options)
+        self._loop = asyncio.get_running_loop()
+        self.batcher = Batcher(
+            Policy(max_queue_size=1 << 30),
+            [opens] * self.options.devices,
+            timeout=self.options.timeout,
+            service=self._service_seconds,
+        )
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """Specs of the graph, narrowed by the contract."""
+        return self.artifact.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """Specs of the graph."""
+        return self.artifact.outputs
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are answered."""
+        return self.batcher.ready
+
+    async def load(self, *, sample: Mapping[str, Array] | None = None) -> None:
+        """Starts the engines, warms them up, measures, and chooses how to batch.
+
+        Args:
+            sample: One prepared row to warm up with instead of made-up numbers.
+
+        Raises:
+            SeatrialError: An engine cannot load the model.
+        """
+        await self.batcher.start()
+        options = self.options
+        self.profile = await measure(
+            self.run,
+            self.inputs,
+            clock=self.batcher.clock,
+            largest=options.max_batch_size or SIZES[-1],
+            sample=sample,
+        )
+        self.choice = choose(self.profile, largest=options.max_batch_size, delay=options.max_queue_delay)
+        size = self.choice.max_batch_size
+        waiting = options.max_queue_size or max(2 * size, SMALLEST_QUEUE)
+        until = self._loop.time() + UNTIL_READY
+        while not self.batcher.ready and self._loop.time() < until:
+            await asyncio.sleep(0.05)  # made-up numbers killed the engine; it is on its way back
+        self.batcher.tally = Tally()
+        self.batcher.queue.policy = Policy(size, self.choice.max_queue_delay, waiting)
+
+    def submit(
+        self,
+        feeds: Mapping[str, Array],
+        done: Callable[[Outcome], None],
+        *,
+        deadline: float | None = None,
+        priority: int = 1,
+    ) -> Request:
+        """Takes one request; `done` is called once, later, with its rows of the outputs or the error.
+
+        Args:
+            feeds: Arrays by input name.
+            done: Told the outcome, in the event loop.
+            deadline: On `batcher.clock`.
+            priority: Index into `queueing.PRIORITIES`.
+
+        Raises:
+            ContractViolation: The feeds break the specs.
+            UsageError: More rows than a batch may have.
+            Unavailable: The queue is full.
+        """
+        arrays = checked(self.artifact, feeds)
+        first = next((each.name for each in self.inputs if each.batch_is_free), None)
+        rows = arrays[first].shape[0] if first is not None else 1
+        request = Request(arrays, rows, done, self.batcher.clock(), deadline, priority)
+        self.batcher.submit(request)
+        return request
+
+    def _service_seconds(self, rows: int) -> float:
+        return self.profile.service(rows)
+
+    async def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """One request, awaited."""
+        answer: asyncio.Future[list[Array]] = self._loop.create_future()
+
+        def done(outcome: Outcome) -> None:
+            if answer.done():
+                return
+            if isinstance(outcome, BaseException):
+                answer.set_exception(outcome)
+            else:
+                answer.set_result(outcome)
+
+        request = self.submit(feeds, done)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self.batcher.cancel(request)
+            raise
+
+    async def drain(self) -> None:
+        """Answers what is there, takes nothing new, ends the engines."""
+        await self.batcher.drain()
+
+
+def _session(artifact: Artifact, runtime: str, options: ServingOptions) -> Any:
+    # Unverified: feeds were checked request by request, so that one cannot fail a whole batch.
+    session = SessionOptions(threads=options.threads, timeout=options.timeout, cpu_limit=_FOR_EVER)
+    return open_session(artifact, runtime, session, unverified=True)
+
+
+_FOR_EVER = 1 << 31  # CPU seconds: a server's engine is not ended for having worked
+
+
+def narrowed(artifact: Artifact, contract: Contract) -> tuple[TensorSpec, ...]:
+    """The graph's inputs with what the contract knows better: fixed dimensions, ranges, layouts.
+
+    Raises:
+        ModelError: The contract names other inputs than the graph.
+    """
+    known = {spec.name: spec for spec in contract.inputs}
+    if set(known) != {spec.name for spec in artifact.inputs}:
+        raise ModelError(
+            f"the contract's inputs ({', '.join(known)}) are not the graph's "
+            f"({', '.join(spec.name for spec in artifact.inputs)})",
+            hint="write the contract again with: seatrial contract init MODEL",
+        )
+    return tuple(_narrowed(spec, known[spec.name]) for spec in artifact.inputs)
+
+
+def _narrowed(graph: TensorSpec, said: TensorSpec) -> TensorSpec:
+    shape = graph.shape
+    if len(said.shape) == len(shape):
+        shape = tuple(
+            mine if isinstance(mine, int) or theirs is None else theirs
+            for mine, theirs in zip(shape, said.shape, strict=True)
+        )
+    return replace(graph, shape=shape, layout=said.layout or graph.layout, low=said.low, high=said.high)

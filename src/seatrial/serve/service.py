@@ -1,0 +1,204 @@
+"""The inference service, without any protocol: models by name and version, tensors or payloads in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from seatrial.contract import Context
+from seatrial.contract.sample import Array, Payload
+from seatrial.errors import NotFound, Unavailable, UsageError
+from seatrial.serve.model import Outcome, ServedModel
+from seatrial.serve.queueing import PRIORITIES
+
+MOST_PREPARING = 256  # payloads that may wait for a thread
+
+Cancel = Callable[[], None]
+
+
+class InferenceService:
+    """What front ends speak to. It lives in one event loop.
+
+    Args:
+        threads: That prepare payloads; by default one a processor, at most 8.
+    """
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        self._models: dict[str, dict[str, ServedModel]] = {}
+        self._threads = threads or min(os.cpu_count() or 1, 8)
+        self.pool = ThreadPoolExecutor(self._threads, thread_name_prefix="seatrial-prepare")
+        self.preparing = 0
+        self._draining = False
+
+    @property
+    def models(self) -> list[ServedModel]:
+        """Every version of every model, in the order they came."""
+        return [each for versions in self._models.values() for each in versions.values()]
+
+    @property
+    def ready(self) -> bool:
+        """Whether every model answers."""
+        return not self._draining and all(each.ready for each in self.models)
+
+    def add(self, model: ServedModel) -> None:
+        """Takes a model in; the version that comes last is the one meant when none is named.
+
+        Raises:
+            UsageError: This version is there already.
+        """
+        versions = self._models.setdefault(model.name, {})
+        if model.version in versions:
+            raise UsageError(
+                f"'{model.name}' version {model.version} is there twice", hint="name one of them: NAME=MODEL"
+            )
+        versions[model.version] = model
+
+    def versions(self, name: str) -> list[str]:
+        """The versions of a model.
+
+        Raises:
+            NotFound: There is no such model.
+        """
+        if name not in self._models:
+            raise NotFound(f"there is no model '{name[:80]}'", hint="there are: " + ", ".join(self._models))
+        return list(self._models[name])
+
+    def model(self, name: str, version: str = "") -> ServedModel:
+        """A model by name; without a version the latest.
+
+        Raises:
+            NotFound: There is no such model or version.
+        """
+        known = self.versions(name)
+        if version and version not in known:
+            raise NotFound(f"'{name}' has no version '{version[:80]}'", hint="it has: " + ", ".join(known))
+        return self._models[name][version or known[-1]]
+
+    def infer(
+        self,
+        model: ServedModel,
+        feeds: Mapping[str, Array],
+        done: Callable[[Outcome], None],
+        *,
+        parameters: Mapping[str, Any],
+    ) -> Cancel:
+        """Tensors in, tensors out; returns what to call when the caller is gone.
+
+        Args:
+            model: From `model`.
+            feeds: Arrays by input name.
+            done: Told the outputs or the error, once, later.
+            parameters: `timeout` in microseconds and `priority`, as Open Inference Protocol clients send.
+
+        Raises:
+            SeatrialError: The request is refused at once.
+        """
+        deadline = _deadline(parameters, model.batcher.clock)
+        request = model.submit(feeds, done, deadline=deadline, priority=_priority(parameters))
+        return partial(model.batcher.cancel, request)
+
+    def predict(self, model: ServedModel, payload: Payload, done: Callable[[Any], None]) -> Cancel:
+        """A payload as people have it in, the contract's answer out; returns what to call for cancelling.
+
+        Args:
+            model: From `model`.
+            payload: Bytes of a picture, a text, arrays. A text is text: it never names a file of the server.
+            done: Told the answer or the error (an exception), once, later.
+
+        Raises:
+            Unavailable: Too many payloads wait to be prepared.
+        """
+        if self.preparing >= MOST_PREPARING:
+            raise Unavailable(f"{self.preparing} payloads are being prepared", hint="try again later")
+        return _Prediction(self, model, payload, done).cancel
+
+    async def drain(self) -> None:
+        """Answers what is there, takes nothing new, ends the engines."""
+        self._draining = True
+        await asyncio.gather(*(each.drain() for each in self.models))
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    def stop_being_ready(self) -> None:
+        """Says `not ready` from now on, so that balancers send no more."""
+        self._draining = True
+
+
+class _Prediction:
+    """One payload on its way: prepared in a thread, inferred in a batch, answered in a thread."""
+
+    def __init__(
+        self, service: InferenceService, model: ServedModel, payload: Payload, done: Callable[[Any], None]
+    ) -> None:
+        self._service, self._model, self._done = service, model, done
+        self._context = Context()
+        self._cancel: Cancel = lambda: None
+        self._gone = False
+        self._in_pool(partial(model.contract.prepare, payload, files=False), self._prepared)
+
+    def cancel(self) -> None:
+        """Stops what has not begun."""
+        self._gone = True
+        self._cancel()
+
+    def _in_pool(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        future = asyncio.get_running_loop().run_in_executor(self._service.pool, work)
+        self._service.preparing += 1
+        self._cancel = partial(_cancel, future)
+
+        def ended(future: asyncio.Future[Any]) -> None:
+            self._service.preparing -= 1
+            if future.cancelled() or self._gone:
+                return
+            error = future.exception()
+            if error is not None:
+                self._done(error)
+            else:
+                then(future.result())
+
+        future.add_done_callback(ended)
+
+    def _prepared(self, prepared: tuple[dict[str, Array], Context]) -> None:
+        feeds, self._context = prepared
+        try:
+            request = self._model.submit(feeds, self._inferred)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
+            self._done(error)
+            return
+        self._cancel = partial(self._model.batcher.cancel, request)
+
+    def _inferred(self, outcome: Outcome) -> None:
+        if self._gone:
+            return
+        if isinstance(outcome, BaseException):
+            self._done(outcome)
+            return
+        self._in_pool(partial(self._model.contract.answer, outcome, 0, self._context), self._done)
+
+
+def _cancel(future: asyncio.Future[Any]) -> None:
+    future.cancel()
+
+
+def _deadline(parameters: Mapping[str, Any], clock: Callable[[], float]) -> float | None:
+    micros = parameters.get("timeout")
+    if micros is None:
+        return None
+    if type(micros) is not int or micros < 0:
+        raise UsageError("parameters.timeout: expected microseconds", hint='such as {"timeout": 50000}')
+    return clock() + micros / 1e6 if micros else None
+
+
+def _priority(parameters: Mapping[str, Any]) -> int:
+    """0 is the server's default, 1 the highest, as in the peers that have priorities; names are taken too."""
+    given = parameters.get("priority", 0)
+    if isinstance(given, str) and given in PRIORITIES:
+        return PRIORITIES.index(given)
+    if type(given) is not int or given < 0:
+        raise UsageError(
+            "parameters.priority: expected a number from 0", hint="or one of " + ", ".join(PRIORITIES)
+        )
+    return min(given - 1, len(PRIORITIES) - 1) if given else PRIORITIES.index("normal")

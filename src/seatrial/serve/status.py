@@ -1,0 +1,110 @@
+"""Which HTTP status an outcome has: the one table of the server. Nothing else in `serve` knows a number."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from seatrial.errors import (
+    ContractViolation,
+    EngineFailure,
+    ModelError,
+    NotFound,
+    SeatrialError,
+    TrustError,
+    Unavailable,
+    UsageError,
+)
+
+Reason = Literal[
+    "malformed",
+    "no-such-path",
+    "method",
+    "slow",
+    "no-length",
+    "too-large",
+    "media-type",
+    "expectation",
+    "header-too-large",
+    "not-offered",
+]
+
+_REASONS: dict[Reason, int] = {
+    "malformed": 400,
+    "no-such-path": 404,
+    "method": 405,
+    "slow": 408,
+    "no-length": 411,
+    "too-large": 413,
+    "media-type": 415,
+    "expectation": 417,
+    "header-too-large": 431,
+    "not-offered": 501,
+}
+
+# The first that fits. What breaks the contract is 400, as in the peers that speak the same protocol.
+_ERRORS: tuple[tuple[type[BaseException], int], ...] = (
+    (NotFound, 404),
+    (UsageError, 400),
+    (ContractViolation, 400),
+    (ModelError, 422),
+    (TrustError, 403),
+    (Unavailable, 503),
+    (TimeoutError, 504),
+)
+
+# An engine that refused the numbers says so about the request; one that died says it about us.
+_ENGINE = {"exception": 422, "signal": 500, "memory": 507, "timeout": 504}
+
+OK = 200
+BUSY = 503
+BUG = 500
+
+PHRASES = {
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    411: "Length Required",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    417: "Expectation Failed",
+    422: "Unprocessable Content",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    507: "Insufficient Storage",
+}
+
+
+class Refusal(UsageError):
+    """A request that never reached a model: its path, its method, its size, its form.
+
+    Args:
+        reason: Chooses the status.
+        message: What was expected.
+        hint: What to do.
+    """
+
+    def __init__(self, reason: Reason, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason: Reason = reason
+
+
+def status_of(error: BaseException) -> int:
+    """The status an error is answered with; a bug is 500."""
+    if isinstance(error, Refusal):
+        return _REASONS[error.reason]
+    if isinstance(error, EngineFailure):
+        return _ENGINE[error.kind]
+    return next((status for family, status in _ERRORS if isinstance(error, family)), BUG)
+
+
+def told(error: BaseException) -> str:
+    """What the client may read: our own words, never those of a bug."""
+    if isinstance(error, SeatrialError):
+        return error.message + (f" ({error.hint})" if error.hint else "")
+    return str(error) if isinstance(error, TimeoutError) else "the server failed; its log says why"

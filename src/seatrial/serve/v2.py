@@ -1,0 +1,361 @@
+"""Open Inference Protocol v2 over REST: requests from bytes, answers to bytes, JSON or binary tensors.
+
+Source: the published protocol (KServe "Open Inference Protocol", REST) and Triton's binary tensor extension:
+the JSON comes first, `Inference-Header-Content-Length` says how long it is, tensors follow as raw bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+
+from seatrial.contract import TensorSpec
+from seatrial.contract.sample import Array
+from seatrial.errors import ContractViolation
+
+DATATYPES = {
+    "BOOL": "bool", "UINT8": "uint8", "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64",
+    "INT8": "int8", "INT16": "int16", "INT32": "int32", "INT64": "int64",
+    "FP16": "float16", "FP32": "float32", "FP64": "float64", "BYTES": "string",
+}  # fmt: skip
+_NUMPY = {name: np.dtype(dtype) for name, dtype in DATATYPES.items() if dtype != "string"}
+_NAMES = {dtype: name for name, dtype in DATATYPES.items()}
+HEADER_LENGTH_NAME = "Inference-Header-Content-Length"
+HEADER_LENGTH = HEADER_LENGTH_NAME.lower().encode()
+_LARGEST = 1 << 40  # of one axis: more elements than any body holds
+_MOST_AXES = 32  # NumPy's own limit before 2.0
+_SHOWN = 80
+
+
+@dataclass(slots=True)
+class InferRequest:
+    """One request as the protocol has it.
+
+    Attributes:
+        feeds: Arrays by input name.
+        id: Given by the client, given back.
+        outputs: Names of the outputs that are wanted, with whether each goes out binary; empty: all of them.
+        binary: Whether outputs that are not named one by one go out binary.
+        parameters: The request's own: `priority`, `timeout` (microseconds)...
+    """
+
+    feeds: dict[str, Array]
+    id: str = ""
+    outputs: dict[str, bool] = field(default_factory=dict)
+    binary: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def datatype(dtype: str) -> str:
+    """The protocol's name of a NumPy dtype.
+
+    Raises:
+        ContractViolation: It has none (complex numbers).
+    """
+    if dtype not in _NAMES:
+        raise ContractViolation(f"the protocol has no type for {dtype}")
+    return _NAMES[dtype]
+
+
+def read_request(body: bytes | bytearray | memoryview, header_length: int | None) -> InferRequest:
+    """A request from its bytes.
+
+    Args:
+        body: The whole body.
+        header_length: Bytes of JSON before the tensors; None when all of it is JSON.
+
+    Raises:
+        ContractViolation: It is no request; the message names the field.
+    """
+    view = memoryview(body)
+    if header_length is not None and not 0 <= header_length <= len(view):
+        raise ContractViolation(
+            f"Inference-Header-Content-Length is {header_length}, the body has {len(view)} bytes"
+        )
+    head = view if header_length is None else view[:header_length]
+    data = _json(head)
+    inputs = data.get("inputs")
+    if not isinstance(inputs, list) or not inputs:
+        raise ContractViolation("inputs: expected a list of tensors", hint=_EXAMPLE)
+    offset = len(head)
+    feeds: dict[str, Array] = {}
+    for place, entry in enumerate(inputs):
+        name, array, offset = _tensor(entry, f"inputs[{place}]", view, offset)
+        if name in feeds:
+            raise ContractViolation(f"inputs[{place}]: '{name}' is there twice")
+        feeds[name] = array
+    if offset != len(view):
+        raise ContractViolation(f"{len(view) - offset} bytes follow the last tensor")
+    return _request(data, feeds)
+
+
+_EXAMPLE = '{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}]}'
+
+
+def _json(head: memoryview) -> dict[str, Any]:
+    """The JSON of a request.
+
+    orjson refuses what is nested deeper than 1024, so that no body can exhaust the stack.
+    """
+    try:
+        data = orjson.loads(head)
+    except orjson.JSONDecodeError as error:
+        raise ContractViolation(f"the body is no JSON: {error}", hint=_EXAMPLE) from error
+    if not isinstance(data, dict):
+        raise ContractViolation("the body is no JSON object", hint=_EXAMPLE)
+    return data
+
+
+def _request(data: Mapping[str, Any], feeds: dict[str, Array]) -> InferRequest:
+    parameters = data.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise ContractViolation("parameters: expected an object")
+    binary = bool(parameters.get("binary_data_output", False))
+    outputs: dict[str, bool] = {}
+    wanted = data.get("outputs") or []
+    if not isinstance(wanted, list):
+        raise ContractViolation("outputs: expected a list")
+    for place, entry in enumerate(wanted):
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            raise ContractViolation(f"outputs[{place}].name: expected a name")
+        own = entry.get("parameters") or {}
+        if not isinstance(own, dict):
+            raise ContractViolation(f"outputs[{place}].parameters: expected an object")
+        if "classification" in own:
+            raise ContractViolation(
+                f"outputs[{place}].parameters.classification is not offered",
+                hint="POST /v1/models/NAME/predict answers with classes",
+            )
+        outputs[entry["name"]] = bool(own.get("binary_data", binary))
+    return InferRequest(feeds, str(data.get("id") or ""), outputs, binary, parameters)
+
+
+def _tensor(entry: Any, where: str, view: memoryview, offset: int) -> tuple[str, Array, int]:
+    if not isinstance(entry, dict):
+        raise ContractViolation(f"{where}: expected an object with name, datatype, shape and data")
+    name, kind, shape = entry.get("name"), entry.get("datatype"), entry.get("shape")
+    if not isinstance(name, str):
+        raise ContractViolation(f"{where}.name: expected a name")
+    if not isinstance(kind, str) or kind not in DATATYPES:
+        raise ContractViolation(
+            f"{where}.datatype: {_short(kind)} is no datatype", hint="there are: " + ", ".join(DATATYPES)
+        )
+    if not isinstance(shape, list) or not all(type(each) is int and 0 <= each <= _LARGEST for each in shape):
+        raise ContractViolation(f"{where}.shape: expected a list of whole numbers, not {_short(shape)}")
+    if len(shape) > _MOST_AXES:
+        raise ContractViolation(f"{where}.shape: {len(shape)} axes, at most {_MOST_AXES} can be")
+    own = entry.get("parameters")
+    size = own.get("binary_data_size") if isinstance(own, dict) else None
+    if size is None:
+        return name, _from_json(entry.get("data"), kind, shape, where), offset
+    if type(size) is not int or size < 0 or offset + size > len(view):
+        left = len(view) - offset
+        raise ContractViolation(
+            f"{where}.parameters.binary_data_size: {_short(size)}, and the body has {left} bytes left"
+        )
+    return name, from_bytes(view[offset : offset + size], kind, shape, where), offset + size
+
+
+def from_bytes(raw: memoryview | bytes, kind: str, shape: Sequence[int], where: str) -> Array:
+    """A tensor from raw little-endian bytes; a view, where the type allows.
+
+    Raises:
+        ContractViolation: The bytes are not as many as the shape asks for.
+    """
+    if kind == "BYTES":
+        return _texts_from_bytes(memoryview(raw), shape, where)
+    dtype = _NUMPY[kind]
+    needed = math.prod(shape) * dtype.itemsize
+    if len(raw) != needed:
+        raise ContractViolation(
+            f"{where}: {len(raw)} bytes for shape {list(shape)} of {kind}, which takes {needed}"
+        )
+    return _reshaped(np.frombuffer(raw, dtype), shape, where)
+
+
+def _from_json(data: Any, kind: str, shape: Sequence[int], where: str) -> Array:
+    if not isinstance(data, list):
+        raise ContractViolation(f"{where}.data: expected a list")
+    if kind == "BYTES":
+        return _texts(data, shape, where)
+    try:
+        array = _real(data, kind) if kind.startswith("FP") else _whole(data, kind)
+        return array.reshape(shape)
+    except (ValueError, TypeError, OverflowError) as error:
+        flat = np.asarray(data, dtype=object).ravel() if _even(data) else None
+        if flat is not None and len(flat) != math.prod(shape):
+            raise ContractViolation(
+                f"{where}.data: {len(flat)} values for shape {list(shape)}, which takes {math.prod(shape)}"
+            ) from error
+        raise ContractViolation(f"{where}.data: no {kind} tensor of shape {list(shape)}: {error}") from error
+
+
+def _even(data: Any) -> bool:
+    """Whether nested lists have one length a level."""
+    try:
+        np.array(data, dtype=float)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _short(value: Any) -> str:
+    """A value for a message: what a client sent may be of any length."""
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."
+
+
+def _real(data: list[Any], kind: str) -> Array:
+    """Real numbers; text that looks like one and null are none."""
+    loose = np.array(data)
+    if loose.dtype.kind not in "fiu" and loose.size:
+        raise ValueError(f"values of type {loose.dtype} are no numbers")
+    with np.errstate(over="ignore"):  # what becomes infinite is refused by name when the feeds are checked
+        return loose.astype(_NUMPY[kind])
+
+
+def _whole(data: list[Any], kind: str) -> Array:
+    """Whole numbers and truths, without silent rounding."""
+    loose = np.array(data)
+    wanted = _NUMPY[kind]
+    if loose.dtype.kind not in ("b" if kind == "BOOL" else "iub") and loose.size:
+        raise ValueError(f"values of type {loose.dtype} are not {kind}")
+    if kind != "BOOL" and loose.size:
+        info = np.iinfo(wanted)
+        if int(loose.min()) < info.min or int(loose.max()) > info.max:
+            raise ValueError(f"a value lies outside {info.min} to {info.max}")
+    return loose.astype(wanted)
+
+
+def _texts(data: list[Any], shape: Sequence[int], where: str) -> Array:
+    flat: list[str] = []
+    waiting = list(reversed(data))
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list):
+            waiting.extend(reversed(each))
+        elif isinstance(each, str):
+            flat.append(each)
+        else:
+            raise ContractViolation(f"{where}.data: expected text, not {_short(each)}")
+    return _shaped(flat, shape, where)
+
+
+def _texts_from_bytes(raw: memoryview, shape: Sequence[int], where: str) -> Array:
+    """Each text has its length before it: 4 bytes, little-endian."""
+    texts, offset = [], 0
+    while offset < len(raw):
+        if offset + 4 > len(raw):
+            raise ContractViolation(f"{where}: a length is cut short")
+        (length,) = struct.unpack_from("<I", raw, offset)
+        offset += 4
+        if offset + length > len(raw):
+            raise ContractViolation(f"{where}: a text of {length} bytes is cut short")
+        try:
+            texts.append(str(raw[offset : offset + length], "utf-8"))
+        except UnicodeDecodeError as error:
+            raise ContractViolation(f"{where}: a text is no UTF-8") from error
+        offset += length
+    return _shaped(texts, shape, where)
+
+
+def _shaped(texts: list[str], shape: Sequence[int], where: str) -> Array:
+    if len(texts) != math.prod(shape):
+        raise ContractViolation(f"{where}: {len(texts)} texts for shape {list(shape)}")
+    return _reshaped(np.array(texts, dtype=object), shape, where)
+
+
+def _reshaped(array: Array, shape: Sequence[int], where: str) -> Array:
+    try:
+        return array.reshape(shape)
+    except ValueError as error:  # nothing in it, and still too large for NumPy: [0, 1 << 40, 1 << 40]
+        raise ContractViolation(f"{where}.shape: {_short(list(shape))}: {error}") from error
+
+
+def write_answer(
+    model: str, version: str, request: InferRequest, specs: Sequence[TensorSpec], outputs: Sequence[Array]
+) -> tuple[list[bytes], int | None]:
+    """The answer as parts to send one after the other, and the length of its JSON when tensors follow.
+
+    JSON has no NaN and no infinity: an output's are null there, and what they are in binary.
+
+    Args:
+        model: Its name.
+        version: Its version.
+        request: Says which outputs are wanted and in what form.
+        specs: Of the outputs, in the graph's order.
+        outputs: The arrays, in the same order.
+
+    Raises:
+        ContractViolation: An output was asked for that the model does not have.
+    """
+    wanted = chosen(request, specs)
+    told: list[dict[str, Any]] = []
+    tail: list[bytes] = []
+    for place, binary in wanted:
+        array = outputs[place]
+        entry: dict[str, Any] = {
+            "name": specs[place].name,
+            "datatype": datatype(_plain_dtype(array)),
+            "shape": array.shape,
+        }
+        if binary:
+            raw = to_bytes(array)
+            entry["parameters"] = {"binary_data_size": len(raw)}
+            tail.append(raw)
+        else:
+            entry["data"] = (
+                [_text(each) for each in array.ravel()]
+                if array.dtype.kind in "OUS"
+                else np.ascontiguousarray(array).ravel()
+            )
+        told.append(entry)
+    answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": told}
+    if request.id:
+        answer["id"] = request.id
+    head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+    return [head, *tail], len(head) if tail else None
+
+
+def chosen(request: InferRequest, specs: Sequence[TensorSpec]) -> list[tuple[int, bool]]:
+    """The outputs that a request wants: place in the graph's order, and whether it goes out binary.
+
+    Raises:
+        ContractViolation: The model does not have one of them.
+    """
+    if not request.outputs:
+        return [(place, request.binary) for place in range(len(specs))]
+    places = {spec.name: place for place, spec in enumerate(specs)}
+    for name in request.outputs:
+        if name not in places:
+            raise ContractViolation(
+                f"outputs: the model has no '{name}'", hint="it has: " + ", ".join(places)
+            )
+    return [(places[name], binary) for name, binary in request.outputs.items()]
+
+
+def _plain_dtype(array: Array) -> str:
+    return "string" if array.dtype.kind in "OUS" else array.dtype.name
+
+
+def to_bytes(array: Array) -> bytes:
+    """Raw little-endian bytes of a tensor; texts each with their length before them."""
+    if array.dtype.kind in "OUS":
+        parts = []
+        for each in array.ravel():
+            text = each if isinstance(each, bytes) else str(each).encode("utf-8", "replace")
+            parts += [struct.pack("<I", len(text)), text]
+        return b"".join(parts)
+    return np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def _text(value: Any) -> str:
+    """One element of a text tensor as JSON can carry it."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return text.encode("utf-8", "replace").decode()
