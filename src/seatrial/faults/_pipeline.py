@@ -83,6 +83,16 @@ def changed(contract: Contract, side: Side, place: int, /, **options: Any) -> Co
     return exchanged(contract, side, place, StepCall(call.name, merged))
 
 
+def others(
+    contract: Contract, side: Side, place: int, name: str, values: Iterable[Any]
+) -> Iterator[Contract]:
+    """The contract with each of several values of one option that is not its value now."""
+    now = option(calls_of(contract, side)[place], name)
+    for value in values:
+        if value != now:
+            yield changed(contract, side, place, **{name: value})
+
+
 def exchanged(contract: Contract, side: Side, place: int, *calls: StepCall) -> Contract:
     """The contract with one step replaced by others, or by none."""
     old = calls_of(contract, side)

@@ -6,16 +6,13 @@ from collections.abc import Iterator
 
 from seatrial.contract import Contract
 from seatrial.faults._fault import Fault
-from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, edited, needed, others
 from seatrial.text import Text
-
-_OTHER = {"xy": "yx", "yx": "xy"}
 
 
 def _instances(contract: Contract) -> Iterator[Contract]:
     for place in needed(contract, "postprocess", "db_boxes", "detection_rows"):
-        now = option(calls_of(contract, "postprocess")[place], "order")
-        yield changed(contract, "postprocess", place, order=_OTHER[now])
+        yield from others(contract, "postprocess", place, "order", ("xy", "yx"))
 
 
 FAULT = Fault(

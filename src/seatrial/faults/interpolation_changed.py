@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.contract import Contract
 from seatrial.faults._fault import Fault
-from seatrial.faults._pipeline import BASELINE, SEEN_BY, SIZED, calls_of, changed, edited, needed, option
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, SIZED, calls_of, edited, needed, option, others
 from seatrial.text import Text
 
 _EVERY = ("nearest", "linear", "cubic", "area", "lanczos")
@@ -16,10 +16,8 @@ _ON_GRID = ("nearest", "linear")
 def _instances(contract: Contract) -> Iterator[Contract]:
     for place in needed(contract, "preprocess", *SIZED):
         call = calls_of(contract, "preprocess")[place]
-        now = option(call, "interpolation")
-        for other in _EVERY if option(call, "library") in ("opencv", "pillow") else _ON_GRID:
-            if other != now:
-                yield changed(contract, "preprocess", place, interpolation=other)
+        known = _EVERY if option(call, "library") in ("opencv", "pillow") else _ON_GRID
+        yield from others(contract, "preprocess", place, "interpolation", known)
 
 
 FAULT = Fault(

@@ -6,16 +6,13 @@ from collections.abc import Iterator
 
 from seatrial.contract import Contract
 from seatrial.faults._fault import Fault
-from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, image_pads, option
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, edited, image_pads, others
 from seatrial.text import Text
 
 
 def _instances(contract: Contract) -> Iterator[Contract]:
     for place in image_pads(contract):
-        now = option(calls_of(contract, "preprocess")[place], "where")
-        for other in ("end", "center", "start"):
-            if other != now:
-                yield changed(contract, "preprocess", place, where=other)
+        yield from others(contract, "preprocess", place, "where", ("end", "center", "start"))
 
 
 FAULT = Fault(

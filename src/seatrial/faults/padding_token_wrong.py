@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.contract import Contract
 from seatrial.faults._fault import Fault, NotApplicable
-from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option, places
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, edited, needed, option, others, places
 from seatrial.text import Text
 
 _SEVERAL = 4
@@ -15,17 +15,13 @@ _SEVERAL = 4
 def _instances(contract: Contract) -> Iterator[Contract]:
     filled = False
     for place in needed(contract, "preprocess", "lookup"):
-        now = option(calls_of(contract, "preprocess")[place], "pad")
-        filled = filled or now is not None
-        for other in contract.vocabulary[:_SEVERAL] if now is not None else ():
-            if other != now:
-                yield changed(contract, "preprocess", place, pad=other)
+        if option(calls_of(contract, "preprocess")[place], "pad") is not None:
+            filled = True
+            yield from others(contract, "preprocess", place, "pad", contract.vocabulary[:_SEVERAL])
     for place in places(contract, "preprocess", "pad"):
         filled = True
-        now = option(calls_of(contract, "preprocess")[place], "fill")
-        for number in range(min(_SEVERAL, len(contract.vocabulary))):
-            if number != now:
-                yield changed(contract, "preprocess", place, fill=float(number))
+        ids = [float(number) for number in range(min(_SEVERAL, len(contract.vocabulary)))]
+        yield from others(contract, "preprocess", place, "fill", ids)
     if not filled:
         raise NotApplicable("texts are not filled up")
 

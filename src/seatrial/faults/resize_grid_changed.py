@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.contract import Contract
 from seatrial.faults._fault import Fault, NotApplicable
-from seatrial.faults._pipeline import BASELINE, SEEN_BY, SIZED, calls_of, changed, edited, needed, option
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, SIZED, calls_of, edited, needed, option, others
 from seatrial.text import Text
 
 _GRIDS = ("align_corners", "asymmetric")
@@ -17,9 +17,7 @@ def _instances(contract: Contract) -> Iterator[Contract]:
         call = calls_of(contract, "preprocess")[place]
         if option(call, "interpolation") not in ("nearest", "linear"):
             raise NotApplicable("only nearest and linear are sampled on another grid")
-        for grid in _GRIDS:
-            if grid != option(call, "library"):
-                yield changed(contract, "preprocess", place, library=grid)
+        yield from others(contract, "preprocess", place, "library", _GRIDS)
 
 
 FAULT = Fault(

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 from seatrial.contract import Contract
 from seatrial.faults._fault import Fault
-from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, edited, needed, others
 from seatrial.text import Text
 
 
 def _instances(contract: Contract) -> Iterator[Contract]:
     for place in needed(contract, "preprocess", "tokenize_chars"):
-        now = option(calls_of(contract, "preprocess")[place], "spaces")
-        yield changed(contract, "preprocess", place, spaces=not now)
+        yield from others(contract, "preprocess", place, "spaces", (True, False))
 
 
 FAULT = Fault(

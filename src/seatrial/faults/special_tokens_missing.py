@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 from seatrial.contract import Contract
 from seatrial.faults._fault import Fault
-from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, edited, needed, others
 from seatrial.text import Text
 
 
 def _instances(contract: Contract) -> Iterator[Contract]:
     for place in needed(contract, "preprocess", "tokenize_bert"):
-        special = option(calls_of(contract, "preprocess")[place], "special")
-        yield changed(contract, "preprocess", place, special=not special)
+        yield from others(contract, "preprocess", place, "special", (True, False))
 
 
 FAULT = Fault(

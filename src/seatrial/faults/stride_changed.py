@@ -6,17 +6,14 @@ from collections.abc import Iterator
 
 from seatrial.contract import Contract
 from seatrial.faults._fault import Fault
-from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option
+from seatrial.faults._pipeline import BASELINE, SEEN_BY, calls_of, changed, edited, needed, option, others
 from seatrial.text import Text
 
 
 def _instances(contract: Contract) -> Iterator[Contract]:
     for place in needed(contract, "preprocess", "resize_limit"):
-        call = calls_of(contract, "preprocess")[place]
-        now, rounding = option(call, "multiple"), option(call, "rounding")
-        for other in (128, 64, 16, 8):
-            if other != now:
-                yield changed(contract, "preprocess", place, multiple=other)
+        yield from others(contract, "preprocess", place, "multiple", (128, 64, 16, 8))
+        rounding = option(calls_of(contract, "preprocess")[place], "rounding")
         yield changed(contract, "preprocess", place, rounding="nearest" if rounding == "up" else "up")
 
 

@@ -6,19 +6,26 @@ from collections.abc import Iterator
 
 from seatrial.contract import Contract
 from seatrial.faults._fault import Fault, NotApplicable
-from seatrial.faults._pipeline import BASELINE, SEEN_BY, TEXTS, calls_of, changed, edited, needed, option
+from seatrial.faults._pipeline import (
+    BASELINE,
+    SEEN_BY,
+    TEXTS,
+    calls_of,
+    changed,
+    edited,
+    needed,
+    option,
+    others,
+)
 from seatrial.text import Text
 
 
 def _instances(contract: Contract) -> Iterator[Contract]:
     for place in needed(contract, "preprocess", *TEXTS):
-        now = option(calls_of(contract, "preprocess")[place], "form")
-        if now is None:
+        if option(calls_of(contract, "preprocess")[place], "form") is None:
             raise NotApplicable("the text is not normalized")
         yield changed(contract, "preprocess", place, form=None)
-        for other in ("NFC", "NFD"):
-            if other != now:
-                yield changed(contract, "preprocess", place, form=other)
+        yield from others(contract, "preprocess", place, "form", ("NFC", "NFD"))
 
 
 FAULT = Fault(
