@@ -319,7 +319,7 @@ def write_answer(
     answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": told}
     if request.id:
         answer["id"] = request.id
-    head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+    head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY, default=np.ndarray.tolist)
     return [head, *tail], len(head) if tail else None
 
 
