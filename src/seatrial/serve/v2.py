@@ -313,13 +313,13 @@ def write_answer(
             entry["data"] = (
                 [_text(each) for each in array.ravel()]
                 if array.dtype.kind in "OUS"
-                else np.ascontiguousarray(array).ravel()
+                else np.ascontiguousarray(array, array.dtype.newbyteorder("=")).ravel()
             )
         told.append(entry)
     answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": told}
     if request.id:
         answer["id"] = request.id
-    head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY, default=np.ndarray.tolist)
+    head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
     return [head, *tail], len(head) if tail else None
 
 
