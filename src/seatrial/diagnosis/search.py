@@ -17,7 +17,9 @@ from seatrial.diagnosis.stages import first_stage
 
 MOST_SAMPLES = 128
 SHARE_FIRST_LOOK = 0.15  # of the budget, for asking the deployed setup about every sample
+SHARE_SECOND_LOOK = 0.05  # the same, for what remains when one cause is undone
 FINALISTS = 6
+NEAR = 0.9  # closeness in the screening from which a change may explain everything
 BEAM = 4  # single changes that a second one is tried on top of
 
 BEFORE_MODEL: tuple[Stage, ...] = ("decoded", "preprocessed")
@@ -81,7 +83,7 @@ class _Search:
         self.divergence = first_stage(self.case)
         self.hypotheses = self._possible()
         ranked = self._screened((), until=0.5)
-        cause = self._best([(close, [each]) for close, each in ranked[:FINALISTS]])
+        cause = self._best([(close, [each]) for close, each in ranked])
         if cause is None or cause.partial:
             better = self._two_causes(ranked)
             cause = better or cause
@@ -91,8 +93,8 @@ class _Search:
         """The deployed setup on as many samples as the budget allows, at least eight."""
         total = len(self.case.samples)
         few = self.case.observe(self.case.setup, range(min(8, total)))
-        each = max(self.clock.spent / max(len(few.places), 1), 1e-6)
-        affordable = int(self.how.budget * SHARE_FIRST_LOOK / each)
+        self.seconds_each = max(self.clock.spent / max(len(few.places), 1), 1e-6)
+        affordable = int(self.how.budget * SHARE_FIRST_LOOK / self.seconds_each)
         self.case.asked = min(total, MOST_SAMPLES, max(8, affordable))
         return self.case.observed
 
@@ -113,7 +115,7 @@ class _Search:
 
     def _screened(self, base: Sequence[Intervention], *, until: float) -> list[tuple[float, Intervention]]:
         setup = base[-1].setup if base else self.case.setup
-        left = self.case.observe(setup, self.seen.places) if base else self.seen
+        left = self.case.observe(setup, self._some_places()) if base else self.seen
         places = telling(left, self.case.seed)
         undone = {each.hypothesis for each in base}
         proposals = [
@@ -125,13 +127,20 @@ class _Search:
         self.how.progress(f"trying {len(proposals)} changes")
         return screen(self.case, proposals, places, self.clock, until=until)
 
+    def _some_places(self) -> Sequence[int]:
+        """As many samples as a look at what remains may cost, those that disagree first."""
+        affordable = int(self.how.budget * SHARE_SECOND_LOOK / self.seconds_each)
+        return telling(self.seen, self.case.seed)[: max(12, affordable)]
+
     def _best(self, chains: Sequence[tuple[float, Sequence[Intervention]]]) -> Cause | None:
         """The best proved cause among chains of changes, asked on every sample of the first look.
 
-        Once one explains everything, only those that did as well in the screening are asked too.
+        Once one explains everything, only those that did as well in the screening are asked too. Where none
+        came near, the time is better spent on two at once.
         """
         found: list[Attempt] = []
-        for close, chain in chains:
+        near = bool(chains) and chains[0][0] >= NEAR
+        for close, chain in chains[: FINALISTS if near else FINALISTS // 3]:
             if any(map(solves, found)) and close < chains[0][0] - NEARER:
                 break
             if found and self.clock.beyond(1.0):
@@ -158,7 +167,7 @@ class _Search:
                 break
             chains += [(close, [first, each]) for close, each in self._screened([first], until=until)[:3]]
         chains.sort(key=lambda row: -row[0])
-        cause = self._best(chains[:FINALISTS])
+        cause = self._best(chains)
         if cause is None or not self._both_needed(cause.attempt):
             return None
         return cause
