@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from seatrial.checks import Candidate, Profile, Verdict, all_checks, open_trial,
 from seatrial.contract import Contract, dump_contract, fingerprinted, read_held_out
 from seatrial.contract.labels import as_lines, read_names
 from seatrial.contract.revision import free_name, revise
+from seatrial.contract.writing import written_beside
 from seatrial.contract.yaml_source import parse, read_text
 from seatrial.converters import convert
 from seatrial.diagnosis import Diagnosis, Setup
@@ -85,20 +85,11 @@ def _with_names(contract: Contract, what: str, name: str, target: Path) -> Contr
 
 def _write_new(path: Path, data: bytes) -> None:
     """All of it or nothing, and never over a file that is there."""
-    aside = ""
     try:
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(aside).chmod(0o644)
-        os.link(aside, path)
+        with written_beside(path, data) as ready:
+            path.hardlink_to(ready)
     except OSError as error:
         raise UsageError(f"'{path}' cannot be written: {error.strerror}") from error
-    finally:
-        if aside:
-            Path(aside).unlink(missing_ok=True)
 
 
 def line_of(file: Path | None) -> Callable[[Sequence[str | int]], Text]:

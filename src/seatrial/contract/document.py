@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from difflib import get_close_matches
@@ -30,6 +28,7 @@ from seatrial.contract.contract import TASKS, VERSION, Contract
 from seatrial.contract.labels import as_lines, check_names, fingerprint, inside, read_names
 from seatrial.contract.pipeline import Pipeline, StepCall
 from seatrial.contract.tensor import DTYPES, TensorSpec
+from seatrial.contract.writing import written_beside
 from seatrial.contract.yaml_source import Source, parse, read_text
 from seatrial.errors import ContractViolation, SeatrialError, UsageError
 
@@ -322,19 +321,11 @@ def save_contract(contract: Contract, path: Path) -> None:
 
 def _write(path: Path, data: bytes) -> None:
     """All of it or nothing: written aside, then moved into place."""
-    aside: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(aside).chmod(0o644)
-        Path(aside).replace(path)
+        with written_beside(path, data) as ready:
+            ready.replace(path)
     except OSError as error:
-        if aside is not None:
-            Path(aside).unlink(missing_ok=True)
         raise UsageError(f"'{path}' cannot be written: {error.strerror}") from error
 
 
