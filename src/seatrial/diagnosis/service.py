@@ -56,7 +56,24 @@ def open_service(address: str, *, timeout: float = _TIMEOUT) -> V2Runner | Predi
     )
 
 
-class V2Runner:
+class _Connected:
+    """Holds the connection to a service; leaving its `with` block closes it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def close(self) -> None:
+        """Closes the connection; idempotent."""
+        self._service.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class V2Runner(_Connected):
     """A `Runner` over the Open Inference Protocol v2 (REST), which takes preprocessed tensors.
 
     Attributes:
@@ -78,7 +95,8 @@ class V2Runner:
         parts = _V2.match(service.path)
         if parts is None:
             raise UsageError(f"'{service.path}' is no path of a v2 model")
-        self._service, self._root = service, parts["root"] + "/v2"
+        super().__init__(service)
+        self._root = parts["root"] + "/v2"
         self.name, self.version = parts["name"], parts["version"] or ""
         data = self._metadata(self.version)
         self.inputs: tuple[TensorSpec, ...] = _specs(data, "inputs")
@@ -112,16 +130,6 @@ class V2Runner:
             UsageError: Always.
         """
         raise UsageError("a v2 endpoint is asked for tensors, not for answers")
-
-    def close(self) -> None:
-        """Closes the connection; idempotent."""
-        self._service.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _path(self, version: str) -> str:
         return f"{self._root}/models/{self.name}" + (
@@ -162,7 +170,7 @@ def _names(setup: Setup, feeds: Mapping[str, Array]) -> Sequence[str]:
     return names if set(names) == set(feeds) else list(feeds)
 
 
-class PredictRunner:
+class PredictRunner(_Connected):
     """A `Runner` over `POST /v1/models/NAME/predict`, which takes files, text or JSON and does everything.
 
     Args:
@@ -173,7 +181,7 @@ class PredictRunner:
         parts = _PREDICT.match(service.path)
         if parts is None:
             raise UsageError(f"'{service.path}' is no predict endpoint")
-        self._service = service
+        super().__init__(service)
         self.name = parts["name"]
 
     def infer(self, setup: Setup, feeds: Mapping[str, Array]) -> list[Array]:
@@ -196,16 +204,6 @@ class PredictRunner:
         path = self._service.path + (f"?version={quote(version, safe='')}" if version else "")
         answer = self._service.post(path, body, headers).json(self._service.host)
         return _unwrapped(answer)
-
-    def close(self) -> None:
-        """Closes the connection; idempotent."""
-        self._service.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _sent(payload: Payload, contract: Contract) -> tuple[bytes, dict[str, str]]:

@@ -32,6 +32,13 @@ def with_operators(good: Good, folder: Path, edits: Sequence[OperatorEdit]) -> R
     return release_of(good, edited(good, folder, operators=edits))
 
 
+def with_one_value(good: Good, folder: Path, seed: int, parameter: Parameter, value: float) -> Release:
+    """The good release with one value of one parameter set; the seed says which."""
+    values = values_of(parameter)
+    values.reshape(-1)[int(np.random.default_rng([seed, 1]).integers(values.size))] = value
+    return with_tensors(good, folder, {parameter.name: values})
+
+
 def edited(good: Good, folder: Path, **edits: Any) -> Path:
     """An edited copy of the model (`seatrial.model.rewrite`).
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
-import numpy as np
-
-from seatrial.faults._edits import chosen, values_of, with_tensors
+from seatrial.faults._edits import chosen, with_one_value
 from seatrial.faults._fault import Fault, Good, Release
 from seatrial.faults._net import Net
 from seatrial.text import Text
@@ -21,9 +20,7 @@ def make(good: Good, folder: Path, seed: int) -> Release:
     net = Net.of(good)
     biases = [each.bias for each in net.layers() if each.bias] or [each.shift for each in net.norms()]
     bias = chosen(biases, seed, "no layer has a bias")
-    values = values_of(bias)
-    values.reshape(-1)[int(np.random.default_rng([seed, 1]).integers(values.size))] = np.inf
-    return with_tensors(good, folder, {bias.name: values})
+    return with_one_value(good, folder, seed, bias, math.inf)
 
 
 FAULT = Fault(

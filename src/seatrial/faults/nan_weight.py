@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
-import numpy as np
-
-from seatrial.faults._edits import chosen, values_of, with_tensors
+from seatrial.faults._edits import chosen, with_one_value
 from seatrial.faults._fault import Fault, Good, Release
 from seatrial.faults._net import Net
 from seatrial.text import Text
@@ -19,9 +18,7 @@ def make(good: Good, folder: Path, seed: int) -> Release:
         NotApplicable: No layer has weights.
     """
     weight = chosen(Net.of(good).layers(), seed, "no layer with weights was found").weight
-    values = values_of(weight)
-    values.reshape(-1)[int(np.random.default_rng([seed, 1]).integers(values.size))] = np.nan
-    return with_tensors(good, folder, {weight.name: values})
+    return with_one_value(good, folder, seed, weight, math.nan)
 
 
 FAULT = Fault(
