@@ -52,6 +52,19 @@ class Suspect:
             place=(self.side, self.place),
         )
 
+    def toggled(self, switch: str, surplus: Text, missing: Text, priors: tuple[float, float]) -> Intervention:
+        """The step with an option switched off, or on.
+
+        Args:
+            switch: Name of the option.
+            surplus: What would be wrong where it is on.
+            missing: What would be wrong where it is off.
+            priors: Odds of the one and of the other.
+        """
+        on = bool(option(self.setup, self.place, switch, self.side))
+        said, prior = (surplus, priors[0]) if on else (missing, priors[1])
+        return self.given(switch, not on, said, prior)
+
 
 def written(value: Any) -> str:
     """A value as a contract has it."""
@@ -86,9 +99,9 @@ def moved(setup: Setup, place: int, to: int) -> Setup:
     return setup.with_calls("preprocess", calls)
 
 
-def option(setup: Setup, place: int, name: str) -> Any:
+def option(setup: Setup, place: int, name: str, side: Side = "preprocess") -> Any:
     """The value of a step's option, its default where the contract does not say; None where it has none."""
-    call = setup.calls("preprocess")[place]
+    call = setup.calls(side)[place]
     step = extensions.get("seatrial.contract.steps", "STEP", call.name)
     return call.options.get(name, step.options.get(name))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._edits import Suspect, option
+from seatrial.diagnosis.hypotheses._edits import Suspect
 from seatrial.diagnosis.hypotheses._images import takes
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._payloads import redrawn, sent_as, unturned, upright
@@ -35,9 +35,7 @@ def propose(case: Case, setup: Setup) -> list[Intervention]:
 
 def _decoder(look: Look) -> Iterator[Intervention]:
     for place in look.setup.places("preprocess", "decode_image"):
-        right = not option(look.setup, place, "exif")
-        said, prior = (_IGNORED, 3.0) if right else (_APPLIED, 2.0)
-        yield Suspect(_NAME, look.setup, place).given("exif", right, said, prior)
+        yield Suspect(_NAME, look.setup, place).toggled("exif", _APPLIED, _IGNORED, (2.0, 3.0))
 
 
 def _service(look: Look) -> Iterator[Intervention]:

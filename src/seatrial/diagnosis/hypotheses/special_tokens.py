@@ -13,6 +13,14 @@ from seatrial.diagnosis.setup import Intervention, Setup
 from seatrial.text import Text
 
 _NAME = "special-tokens"
+_SURPLUS = Text(
+    "[CLS] and [SEP] are put around texts; training had none.",
+    "服务在文本前后加了 [CLS] 和 [SEP]，训练时没有。",
+)
+_MISSING = Text(
+    "[CLS] and [SEP] are missing; training put them around texts.",
+    "缺少 [CLS] 和 [SEP]：训练时文本前后都有。",
+)
 
 
 def propose(case: Case, setup: Setup) -> list[Intervention]:
@@ -25,17 +33,7 @@ def propose(case: Case, setup: Setup) -> list[Intervention]:
 
 def _around(look: Look) -> Iterator[Intervention]:
     for place in look.setup.places("preprocess", "tokenize_bert"):
-        has = bool(option(look.setup, place, "special"))
-        said = Text(
-            "[CLS] and [SEP] are missing; training put them around texts.",
-            "缺少 [CLS] 和 [SEP]：训练时文本前后都有。",
-        )
-        if has:
-            said = Text(
-                "[CLS] and [SEP] are put around texts; training had none.",
-                "服务在文本前后加了 [CLS] 和 [SEP]，训练时没有。",
-            )
-        yield Suspect(_NAME, look.setup, place).given("special", not has, said, 0.7 if has else 3.0)
+        yield Suspect(_NAME, look.setup, place).toggled("special", _SURPLUS, _MISSING, (0.7, 3.0))
 
 
 def _inputs(look: Look) -> Iterator[Intervention]:

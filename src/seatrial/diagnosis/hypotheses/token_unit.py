@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.contract import StepCall
 from seatrial.diagnosis.case import Case
-from seatrial.diagnosis.hypotheses._edits import Suspect, exchanged, option
+from seatrial.diagnosis.hypotheses._edits import Suspect, exchanged
 from seatrial.diagnosis.hypotheses._look import Look, look_at, worth
 from seatrial.diagnosis.hypotheses._texts import with_option
 from seatrial.diagnosis.hypothesis import Hypothesis
@@ -17,6 +17,18 @@ _NAME = "token-unit"
 _OTHER = {"tokenize_chars": "tokenize_words", "tokenize_words": "tokenize_chars"}
 _UNITS = {"tokenize_chars": ("characters", "字"), "tokenize_words": ("words", "词")}
 _SHARED = ("lower", "form")
+_SPACES = Text("White space counts as characters; training left it out.", "服务保留空白字符，训练时去掉。")
+_NO_SPACES = Text(
+    "White space is left out; training counted it as characters.", "服务去掉了空白字符，训练时保留。"
+)
+_APART = Text(
+    "Each Chinese character is a word of its own; in training it was not.",
+    "服务把每个汉字当作一个词，训练时没有。",
+)
+_TOGETHER = Text(
+    "Chinese characters run together into words; training took each for itself.",
+    "服务没有把汉字逐字切分，训练时每个汉字单独成词。",
+)
 
 
 def propose(case: Case, setup: Setup) -> list[Intervention]:
@@ -60,31 +72,13 @@ def _known(look: Look, tokenizer: str) -> float:
 
 
 def _spaces(look: Look) -> Iterator[Intervention]:
-    for place, fed in with_option(look, "spaces"):
-        said = (
-            Text("White space counts as characters; training left it out.", "服务保留空白字符，训练时去掉。")
-            if fed
-            else Text(
-                "White space is left out; training counted it as characters.",
-                "服务去掉了空白字符，训练时保留。",
-            )
-        )
-        yield Suspect(_NAME, look.setup, place).given("spaces", not fed, said, 1.5)
+    for place, _ in with_option(look, "spaces"):
+        yield Suspect(_NAME, look.setup, place).toggled("spaces", _SPACES, _NO_SPACES, (1.5, 1.5))
 
 
 def _ideographs(look: Look) -> Iterator[Intervention]:
     for place in look.setup.places("preprocess", "tokenize_bert"):
-        apart = bool(option(look.setup, place, "ideographs"))
-        said = Text(
-            "Chinese characters run together into words; training took each for itself.",
-            "服务没有把汉字逐字切分，训练时每个汉字单独成词。",
-        )
-        if apart:
-            said = Text(
-                "Each Chinese character is a word of its own; in training it was not.",
-                "服务把每个汉字当作一个词，训练时没有。",
-            )
-        yield Suspect(_NAME, look.setup, place).given("ideographs", not apart, said, 0.5 if apart else 3.0)
+        yield Suspect(_NAME, look.setup, place).toggled("ideographs", _APART, _TOGETHER, (0.5, 3.0))
 
 
 HYPOTHESIS = Hypothesis(
