@@ -19,6 +19,7 @@ from seatrial.serve.profile import SIZES, Choice, Profile, choose, measure
 from seatrial.serve.queueing import Policy, Request
 
 SMALLEST_QUEUE = 64
+QUEUE_SECONDS = 0.05  # of work that may wait; what comes on top would wait longer than it is worth
 UNTIL_READY = 30.0  # seconds that a model may take to come back when the warm-up killed its engine
 
 Outcome = list[Array] | BaseException
@@ -35,7 +36,7 @@ class ServingOptions:
         timeout: Seconds that one batch may take before its engine is killed.
         max_batch_size: Rows; None: from the profile.
         max_queue_delay: Seconds; None: from the profile.
-        max_queue_size: Rows that may wait; None: twice a batch, at least 64.
+        max_queue_size: Rows that may wait; None: what 50 ms can do, at least two batches and 64.
     """
 
     runtime: str = "auto"
@@ -128,7 +129,8 @@ class ServedModel:
         )
         self.choice = choose(self.profile, largest=options.max_batch_size, delay=options.max_queue_delay)
         size = self.choice.max_batch_size
-        waiting = options.max_queue_size or max(2 * size, SMALLEST_QUEUE)
+        worth = int(QUEUE_SECONDS * self.options.devices * self.profile.rate)
+        waiting = options.max_queue_size or max(2 * size, SMALLEST_QUEUE, worth)
         until = self._loop.time() + UNTIL_READY
         while not self.batcher.ready and self._loop.time() < until:
             await asyncio.sleep(0.05)  # made-up numbers killed the engine; it is on its way back

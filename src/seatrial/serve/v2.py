@@ -224,6 +224,8 @@ def _whole(data: list[Any], kind: str) -> Array:
     """Whole numbers and truths, without silent rounding."""
     loose = np.array(data)
     wanted = _NUMPY[kind]
+    if kind == "UINT64" and loose.dtype.kind == "f":  # what NumPy makes of 0 beside 2 ** 63
+        loose = _exact(data)
     if loose.dtype.kind not in ("b" if kind == "BOOL" else "iub") and loose.size:
         raise ValueError(f"values of type {loose.dtype} are not {kind}")
     if kind != "BOOL" and loose.size:
@@ -231,6 +233,13 @@ def _whole(data: list[Any], kind: str) -> Array:
         if int(loose.min()) < info.min or int(loose.max()) > info.max:
             raise ValueError(f"a value lies outside {info.min} to {info.max}")
     return loose.astype(wanted)
+
+
+def _exact(data: list[Any]) -> Array:
+    exact = np.array(data, dtype=object)
+    if not all(type(each) is int and each >= 0 for each in exact.flat):
+        raise ValueError("not all values are whole numbers from 0 on")
+    return exact.astype(np.uint64)
 
 
 def _texts(data: list[Any], shape: Sequence[int], where: str) -> Array:
