@@ -78,11 +78,12 @@ class Choice:
 def feeds_of(specs: Sequence[TensorSpec], rows: int, *, seed: int = 0) -> dict[str, Array]:
     """A batch that obeys the specs, made up: small numbers, free axes of a usual size."""
     rng = np.random.default_rng(seed)
-    return {spec.name: _array(spec, rows, rng) for spec in specs}
+    named: dict[str, int] = {}  # an axis of one name is of one size wherever it stands
+    shapes = {spec.name: _shape(spec, rows, named) for spec in specs}
+    return {spec.name: _array(spec, shapes[spec.name], rng) for spec in specs}
 
 
-def _array(spec: TensorSpec, rows: int, rng: np.random.Generator) -> Array:
-    shape = [_size(spec, axis, rows) for axis in range(len(spec.shape))]
+def _array(spec: TensorSpec, shape: list[int], rng: np.random.Generator) -> Array:
     if spec.dtype == "string":
         return np.full(shape, "a", dtype=object)
     if spec.dtype == "bool":
@@ -97,13 +98,16 @@ def _array(spec: TensorSpec, rows: int, rng: np.random.Generator) -> Array:
     return np.full(shape, one if high is None else min(one, int(high)), dtype=spec.dtype)
 
 
-def _size(spec: TensorSpec, axis: int, rows: int) -> int:
-    wanted = spec.shape[axis]
-    if isinstance(wanted, int):
-        return wanted
-    if axis == 0:
-        return rows
-    return SIDE if spec.layout[axis : axis + 1] in ("H", "W") else STEPS
+def _shape(spec: TensorSpec, rows: int, named: dict[str, int]) -> list[int]:
+    shape = []
+    for axis, wanted in enumerate(spec.shape):
+        size = rows if axis == 0 else SIDE if spec.layout[axis : axis + 1] in ("H", "W") else STEPS
+        if isinstance(wanted, int):
+            size = wanted
+        elif wanted is not None:
+            size = named.setdefault(wanted, size)
+        shape.append(size)
+    return shape
 
 
 async def measure(
