@@ -74,14 +74,14 @@ async def test_a_batch_grows_while_the_device_is_busy() -> None:
 
 
 async def test_the_oldest_waits_no_longer_than_the_delay() -> None:
-    bench = Bench(Policy(8, 0.02))
+    bench = Bench(Policy(8, 0.2))
     await bench.batcher.start()
     began = asyncio.get_running_loop().time()
     first = bench.ask(1)[1]
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.02)
     second = bench.ask(2)[1]
     await asyncio.gather(first, second)
-    assert asyncio.get_running_loop().time() - began < 0.2
+    assert asyncio.get_running_loop().time() - began < 2
     assert bench.sessions[0].batches == [2]
     await bench.batcher.close()
 

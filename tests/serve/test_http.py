@@ -293,6 +293,17 @@ async def test_connections_are_kept_or_closed_as_asked() -> None:
             assert await line.closed()
 
 
+async def test_head_gets_no_body() -> None:
+    model, _ = await loaded()
+    async with rest(model) as server, await server.line() as line:
+        for path, status in (("/v2", b"200"), ("/nix", b"404"), (INFER, b"405")):
+            line.send(b"HEAD %s HTTP/1.1\r\nHost: t\r\n\r\n" % path.encode())
+            head = await line.reader.readuntil(b"\r\n\r\n")
+            assert head.split()[1] == status
+        line.ask("GET", "/v2")
+        assert (await line.answer()).json["name"] == "seatrial"
+
+
 async def test_expect_100_continue() -> None:
     model, _ = await loaded()
     body = json.dumps(infer_body(1)).encode()

@@ -73,7 +73,7 @@ async def _serve(
         server = Server(service, RestFront(service, limits=Limits(body=max_body)))
         address = await server.start(host, port)
     except BaseException:
-        await service.drain()
+        await service.close()
         raise
     for model in service.models:
         click.echo(f"ready: {address}/v2/models/{model.name}  (and {address}/v1/models/{model.name}/predict)")

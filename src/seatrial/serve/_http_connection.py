@@ -191,7 +191,7 @@ class Connection(asyncio.Protocol):
                 self._end()
                 return
         if self._paused and len(pending) < self._limits.pipelined:
-            self._paused = False
+            self._paused, self._since = False, self._loop.time()
             if not self._stuck:
                 transport.resume_reading()
 

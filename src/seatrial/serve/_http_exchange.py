@@ -71,5 +71,6 @@ class Exchange:
             head += b"Connection: close\r\n"
         elif self.version == "1.0":
             head += b"Connection: keep-alive\r\n"
-        self.response = [head + b"\r\n", *body]
+        # The answer to HEAD is the head alone (RFC 9110, 9.3.2): a body would be taken for the next answer.
+        self.response = [head + b"\r\n", *([] if self.method == "HEAD" else body)]
         self.connection.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,8 @@ from seatrial.serve.queueing import Policy, Queue, Request
 
 POISONS_KEPT = 1024
 TRIES = 2  # times that one request may be on an engine that dies
+
+_log = logging.getLogger("seatrial.serve")
 
 
 @dataclass
@@ -231,7 +234,10 @@ class Batcher:
     @staticmethod
     def _tell(request: Request, outcome: list[Array] | BaseException) -> None:
         request.state = "done"
-        request.done(outcome)
+        try:
+            request.done(outcome)
+        except Exception:  # noqa: BLE001 - the others of the batch wait to be told as well
+            _log.exception("a caller could not take its answer")
 
     def _rest(self) -> None:
         if self._idle is not None and not self._idle.done() and not self._running and not len(self.queue):

@@ -160,7 +160,7 @@ def _json(exchange: Exchange, value: Any, status: int = OK, headers: dict[str, s
 
 
 def _only(exchange: Exchange, method: str) -> None:
-    if exchange.method != method:
+    if exchange.method != method and (exchange.method, method) != ("HEAD", "GET"):
         raise Refusal("method", f"{exchange.method} is not taken here", hint=f"use {method}")
 
 

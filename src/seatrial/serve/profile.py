@@ -93,7 +93,8 @@ def _array(spec: TensorSpec, shape: list[int], rng: np.random.Generator) -> Arra
     if "float" in spec.dtype:
         bottom = low if low is not None else min(0.0, high) if high is not None else 0.0
         top = min(high, bottom + 1.0) if high is not None else bottom + 1.0
-        return rng.uniform(bottom, top, shape).astype(spec.dtype)
+        margin = (top - bottom) / 10  # rounding to a shorter type must not leave the range
+        return rng.uniform(bottom + margin, top - margin, shape).astype(spec.dtype)
     one = max(1, int(low)) if low is not None else 1  # an id or a length of 1 is what nearly all models take
     return np.full(shape, one if high is None else min(one, int(high)), dtype=spec.dtype)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from seatrial.errors import Unavailable
 from seatrial.serve.http import RestFront
@@ -27,6 +27,7 @@ class Server:
     def __init__(self, service: InferenceService, front: RestFront) -> None:
         self._service, self._front = service, front
         self._server: asyncio.Server | None = None
+        self._hurry = False
         for model in service.models:
             front.instruments.watch(model)
 
@@ -49,45 +50,48 @@ class Server:
         return f"http://{shown}:{bound[1]}"
 
     async def stop(self, grace: float = GRACE) -> None:
-        """Takes no more connections, answers what is under way, ends the engines."""
+        """Takes no more connections, answers what is under way, ends the engines.
+
+        Args:
+            grace: Seconds that what is under way has.
+        """
         self._service.stop_being_ready()
         if self._server is not None:
             self._server.close()
         connections = self._front.connections
         for each in list(connections):
             each.shut()
-        until = asyncio.get_running_loop().time() + grace
-        while connections and asyncio.get_running_loop().time() < until:
+        until = time.monotonic() + grace
+        while connections and time.monotonic() < until and not self._hurry:
             await asyncio.sleep(0.01)
         for each in list(connections):
             each.abort()
-        await self._service.drain()
+        await self._service.close()
         if self._server is not None:
-            with suppress(asyncio.CancelledError):
-                await self._server.wait_closed()
+            await self._server.wait_closed()
+
+    def hurry(self) -> None:
+        """Makes a `stop` that waits end now."""
+        self._hurry = True
 
 
 async def until_signalled(server: Server, *, told: Callable[[str], None] = lambda _: None) -> None:
     """Waits for SIGTERM or SIGINT, then stops the server; a second signal does not wait for anybody."""
     loop = asyncio.get_running_loop()
-    signals: asyncio.Queue[str] = asyncio.Queue()
+    stop = asyncio.Event()
+
+    def signalled(name: str) -> None:
+        if stop.is_set():
+            server.hurry()
+        else:
+            told(name)
+            stop.set()
+
     for each in _SIGNALS:
-        loop.add_signal_handler(each, signals.put_nowait, each.name)
+        loop.add_signal_handler(each, signalled, each.name)
     try:
-        told(await signals.get())
-        stopping = loop.create_task(server.stop())
-        again = loop.create_task(signals.get())
-        await asyncio.wait({stopping, again}, return_when=asyncio.FIRST_COMPLETED)
-        if not stopping.done():
-            stopping.cancel()
-            with suppress(asyncio.CancelledError):
-                await stopping
-            await server.stop(grace=0.0)
-        again.cancel()
-        with suppress(asyncio.CancelledError):
-            await again
-        if stopping.done() and not stopping.cancelled():
-            stopping.result()
+        await stop.wait()
+        await server.stop()
     finally:
         for each in _SIGNALS:
             loop.remove_signal_handler(each)

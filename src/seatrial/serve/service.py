@@ -122,6 +122,12 @@ class InferenceService:
         await asyncio.gather(*(each.drain() for each in self.models))
         self.pool.shutdown(wait=False, cancel_futures=True)
 
+    async def close(self) -> None:
+        """Ends the engines at once; who still waits is told."""
+        self._draining = True
+        await asyncio.gather(*(each.batcher.close() for each in self.models))
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
     def stop_being_ready(self) -> None:
         """Says `not ready` from now on, so that balancers send no more."""
         self._draining = True
