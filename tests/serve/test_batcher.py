@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import numpy as np
@@ -198,6 +199,27 @@ async def test_two_devices_share_one_queue() -> None:
     await asyncio.gather(*(bench.ask(value)[1] for value in range(4)))
     assert [each.batches for each in bench.sessions] == [[2], [2]]
     await bench.batcher.close()
+
+
+async def test_an_engine_that_opens_while_the_server_closes_is_ended() -> None:
+    opened: list[FakeSession] = []
+    go = threading.Event()
+
+    def slowly() -> FakeSession:
+        go.wait(10)
+        opened.append(FakeSession())
+        return opened[-1]
+
+    device = device_module.Device(slowly, timeout=1, freed=lambda: None)
+    starting = asyncio.create_task(device.start())
+    await asyncio.sleep(0.01)
+    starting.cancel()
+    await device.close()
+    go.set()
+    while not opened or opened[0].alive:
+        await asyncio.sleep(0.001)
+    assert starting.cancelled()
+    assert not device.ready
 
 
 ASKED = st.lists(

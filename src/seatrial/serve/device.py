@@ -95,7 +95,12 @@ class Device:
             SeatrialError: The engine cannot load it.
         """
         loop = asyncio.get_running_loop()
-        session = await loop.run_in_executor(None, self._open)
+        opening = loop.run_in_executor(None, self._open)
+        try:
+            session = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_end)  # the thread goes on and opens what nobody will take
+            raise
         if self._closed:
             session.close()
             return
@@ -179,3 +184,8 @@ class Device:
                 self._died(error)
             else:
                 return
+
+
+def _end(opening: asyncio.Future[AsyncSession]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
