@@ -74,6 +74,15 @@ def test_too_few_requests_prove_nothing():
     assert not few.leaks(256)
 
 
+def test_a_leak_of_tensors_is_plain_in_few_requests():
+    requests, base = list(range(41)), 80_000_000
+    assert from_series(requests, [base + 1_000_000 * i for i in requests]).leaks(256)
+    filling = [base + min(1_000_000 * i, 20_000_000) for i in requests]  # a cache that is full at last
+    assert not from_series(requests, filling).leaks(256)
+    one_step = [base + (40_000_000 if i > 25 else 0) for i in requests]
+    assert not from_series(requests, one_step).leaks(256)
+
+
 def timed(artifact, seconds):
     numbers = iter(range(10**9))
     return FakeSession(

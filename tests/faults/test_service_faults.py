@@ -88,7 +88,7 @@ def test_a_leak_keeps_something_of_every_request_or_of_every_change_of_shape():
         changes.run(feed(*values))
     assert len(every._kept) == 4
     assert len(changes._kept) == 3
-    assert {len(each) for each in every._kept} == {100}
+    assert all(len(each) > 100 for each in every._kept)  # the answer and something beside it
 
 
 def test_a_stall_comes_after_enough_requests():

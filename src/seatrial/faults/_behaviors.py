@@ -59,11 +59,11 @@ class Behavior(Engine):
 
 
 class Leak(Behavior):
-    """Keeps something of every request, or only when the shape is another than before.
+    """Keeps the answer of every request, or only when the shape is another than before.
 
     Args:
         engine: Does the work.
-        kept: Bytes.
+        kept: Bytes that stay beside it.
         when_shape_changes: Keep only then.
     """
 
@@ -76,10 +76,12 @@ class Leak(Behavior):
     def run(self, feeds: Feeds) -> list[Array]:
         """Leaks, and answers."""
         shapes = [each.shape for each in feeds.values()]
+        outputs = self._engine.run(feeds)
         if not self._changes or shapes != self._shapes:
-            self._kept.append(bytearray(b"\1" * self._size))  # pages count only once they are written to
+            size = self._size + sum(each.nbytes for each in outputs)
+            self._kept.append(bytearray(b"\1" * size))  # pages count only once they are written to
         self._shapes = shapes
-        return self._engine.run(feeds)
+        return outputs
 
 
 class Stall(Behavior):
