@@ -54,6 +54,11 @@ async def test_a_slow_model_does_not_wait_longer_than_the_longest_delay() -> Non
     assert choose(await Machine(0.03, 0.001).profile()).max_queue_delay == LONGEST_DELAY
 
 
+async def test_a_quick_model_batches_what_is_there_and_waits_for_nobody() -> None:
+    choice = choose(await Machine(0.0007, 0.00001).profile())
+    assert (choice.max_batch_size, choice.max_queue_delay) == (32, 0)
+
+
 async def test_a_processor_that_gains_nothing() -> None:
     profile = await Machine(0.0005, 0.004).profile()
     choice = choose(profile)

@@ -16,6 +16,8 @@ SIZES = (1, 2, 4, 8, 16, 32)
 REPEATS = 5
 BUDGET = 3.0  # seconds that measuring may take in all; sizes beyond it are not tried
 LONGEST_DELAY = 0.005
+# The event loop's timers are no finer, and the clients of one batch do not all come back sooner.
+SHORTEST_DELAY = 0.001
 WORTH = 1.3  # rows a second of batches against single rows, from which waiting for company pays
 NEAR_BEST = 0.95
 SIDE = 64  # of a picture whose height and width are free: a multiple of every stride in use
@@ -198,7 +200,7 @@ def choose(profile: Profile, *, largest: int | None = None, delay: float | None 
     if size <= 1:
         return Choice(1, 0.0, f"no batching: {told}" if largest is None else "no batching: asked for")
     if delay is None:
-        delay = min(LONGEST_DELAY, alone / 3) if pays else 0.0
+        delay = min(LONGEST_DELAY, alone / 3) if pays and alone / 3 >= SHORTEST_DELAY else 0.0
     return Choice(size, delay, told)
 
 
