@@ -195,6 +195,22 @@ async def test_a_chunked_body_is_counted() -> None:
         assert (await server.ask("GET", "/v2")).status == 200
 
 
+async def test_a_body_in_crumbs_is_whole() -> None:
+    model, _ = await loaded()
+    async with rest(model) as server, await server.line() as line:
+        body = json.dumps(infer_body(*range(20))).encode()
+        line.send(b"POST %s HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" % INFER.encode())
+        line.send(b"".join(b"1\r\n%c\r\n" % each for each in body) + b"0\r\n\r\n")
+        assert (await line.answer()).json["outputs"][0]["shape"] == [20, 1]
+        line.ask(
+            "POST",
+            "/v1/models/double/predict",
+            b'{"inputs": {"x": [2]}}',
+            {"Content-Type": "application/json"},
+        )
+        assert (await line.answer()).json == [4.0]
+
+
 @pytest.mark.parametrize("header", [b"X: " + b"a" * 5000, b"X: 1\r\n" * 900, b"X" * 5000])
 async def test_a_head_is_refused_when_it_is_too_large(header: bytes) -> None:
     model, _ = await loaded()

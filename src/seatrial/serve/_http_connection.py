@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
         self._pending: deque[Exchange] = deque()
         self._now: Exchange | None = None  # the request that is being read
         self._url = b""
-        self._parts: list[bytes] = []
+        self._content: bytes | bytearray = b""
         self._head = self._body = 0
         self._in_head = False
         self._since = self._loop.time()  # when the state began that the timer judges
@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
         """The first byte of a request."""
         self._since = self._loop.time()
         self._now = Exchange(self, time.monotonic())
-        self._url, self._parts = b"", []
+        self._url, self._content = b"", b""
         self._head = self._body = 0
         self._in_head = True
 
@@ -144,8 +144,12 @@ class Connection(asyncio.Protocol):
         self._body += len(body)
         if self._body > self._limits.body:
             self._too_large("the body goes on")
+        elif not self._content:
+            self._content = body  # most bodies come in one piece, and are not copied
         else:
-            self._parts.append(body)
+            if isinstance(self._content, bytes):
+                self._content = bytearray(self._content)
+            self._content += body
 
     def on_message_complete(self) -> None:
         """A whole request."""
@@ -162,8 +166,7 @@ class Connection(asyncio.Protocol):
                 url = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
         path, _, query = url.decode("latin-1").partition("?")
         exchange.path, exchange.query = path, query
-        exchange.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts = []
+        exchange.body, self._content = self._content, b""
         self._deaf = self._deaf or exchange.close
         self._pending.append(exchange)
         self._handle(exchange)
@@ -212,7 +215,7 @@ class Connection(asyncio.Protocol):
     def _end(self) -> None:
         """No more answers: our side is closed, and the client has a moment to read what was sent."""
         self._deaf, self._since = True, self._loop.time()
-        self._now, self._parts = None, []
+        self._now, self._content = None, b""
         for each in self._pending:
             if each.cancel is not None:
                 each.cancel()

@@ -37,7 +37,7 @@ class Exchange:
         self.began = began
         self.method = self.path = self.query = ""
         self.headers: dict[bytes, bytes] = {}
-        self.body = b""
+        self.body: bytes | bytearray = b""
         self.close = False
         self.version = "1.1"
         self.response: Sequence[bytes] | None = None

@@ -135,7 +135,9 @@ class RestFront:
         model = self.service.model(name, asked[-1])
         exchange.answered = self.instruments.of(model.name, model.version, "predict", exchange.began)
         _plain_encoding(exchange)
-        payload = read_payload(exchange.headers.get(b"content-type", b""), exchange.body, model.contract)
+        payload = read_payload(
+            exchange.headers.get(b"content-type", b""), bytes(exchange.body), model.contract
+        )
         exchange.cancel = self.service.predict(model, payload, partial(self._predicted, exchange))
 
     def _predicted(self, exchange: Exchange, answer: Any) -> None:

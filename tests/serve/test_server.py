@@ -1,0 +1,68 @@
+"""A server's life: where it listens, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from seatrial.errors import Unavailable
+from seatrial.serve.http import RestFront
+from seatrial.serve.server import Server, until_signalled
+from seatrial.serve.service import InferenceService
+from support.served import infer_body, loaded, rest
+
+INFER = "/v2/models/double/infer"
+
+
+async def test_a_taken_port_is_told() -> None:
+    model, _ = await loaded()
+    async with rest(model) as server:
+        other = Server(InferenceService(threads=1), RestFront(InferenceService(threads=1)))
+        with pytest.raises(Unavailable, match="cannot listen"):
+            await other.start(port=server.port)
+        await other.stop()
+
+
+async def test_a_signal_finishes_what_was_begun() -> None:
+    model, _ = await loaded(seconds=0.2)
+    told: list[str] = []
+    async with rest(model) as server:
+        waiting = asyncio.create_task(until_signalled(server.server, told=told.append))
+        asked = asyncio.create_task(server.ask("POST", INFER, infer_body(1)))
+        await asyncio.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(waiting, 10)
+        assert told == ["SIGTERM"]
+        assert (await asked).status == 200
+        assert not server.service.ready
+        assert not server.front.connections
+
+
+async def test_a_second_signal_waits_for_nobody() -> None:
+    model, _ = await loaded(seconds=60)
+    async with rest(model) as server:
+        waiting = asyncio.create_task(until_signalled(server.server))
+        line = await server.line()
+        line.ask("POST", INFER, infer_body(1))
+        await asyncio.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(waiting, 10)
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await line.answer()
+        line.writer.close()
+
+
+async def test_readiness_ends_before_the_door_is_closed() -> None:
+    model, _ = await loaded()
+    async with rest(model) as server, await server.line() as line:
+        server.service.stop_being_ready()
+        line.ask("GET", "/v2/health/ready")
+        assert (await line.answer()).status == 503
+        line.ask("GET", "/v2/health/live")
+        assert (await line.answer()).status == 200
