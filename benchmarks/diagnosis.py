@@ -132,7 +132,7 @@ class Bench:
             known = reference or (self.release if inside(faults) else self.reference)
             case = Case(setup, self.samples, known, runner, scratch=scratch, seed=seed)
             begin = time.monotonic()
-            found = diagnose(case, Search(budget=60))
+            found = diagnose(case, Search())
             seconds = time.monotonic() - begin
         if kind != "matched" and (found.verdict == "agree" or not self.costs(found)):
             return None

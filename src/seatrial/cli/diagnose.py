@@ -89,7 +89,7 @@ class Opened:
 @click.option("--runtime", default="auto", show_default=True, help="See: seatrial list runtimes.")
 @click.option("--limit", type=click.IntRange(min=1), help="Choose from the first N samples only.")
 @click.option(
-    "--budget", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds to search."
+    "--budget", default=120.0, show_default=True, type=click.FloatRange(min=1), help="Seconds to search."
 )
 @click.option(
     "--timeout", default=60.0, show_default=True, type=click.FloatRange(min=0.1), help="Seconds for one call."

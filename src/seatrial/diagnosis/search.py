@@ -16,8 +16,8 @@ from seatrial.diagnosis.setup import Intervention, Stage, changes
 from seatrial.diagnosis.stages import first_stage
 
 MOST_SAMPLES = 128
-SHARE_FIRST_LOOK = 0.15  # of the budget, for asking the deployed setup about every sample
-SHARE_SECOND_LOOK = 0.05  # the same, for what remains when one cause is undone
+SHARE_FIRST_LOOK = 0.08  # of the budget, for asking the deployed setup about every sample
+SHARE_SECOND_LOOK = 0.04  # the same, for what remains when one cause is undone
 FINALISTS = 6
 NEAR = 0.9  # closeness in the screening from which a change may explain everything
 BEAM = 4  # single changes that a second one is tried on top of
@@ -36,7 +36,7 @@ class Search:
         clock: Tells the time.
     """
 
-    budget: float = 60.0
+    budget: float = 120.0
     hypotheses: Mapping[str, Hypothesis] | None = None
     progress: Callable[[str], None] = lambda _: None
     now: Callable[[], float] | None = None
