@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seatrial.serve import _http_connection as connection_module
 from seatrial.serve.limits import Limits
 from support.fake_session import POISON
 from support.served import Answer, infer_body, loaded, rest
@@ -258,6 +259,32 @@ async def test_slow_and_idle_clients_are_let_go() -> None:
             assert await silent.closed()
             assert await idle.closed()
         await asyncio.sleep(0.05)
+        assert not server.front.connections
+
+
+async def test_a_slow_reader_gets_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "LINGER", 0.05)
+    model, _ = await loaded(max_batch_size=1)
+    values = [0.123456789] * 400_000
+    async with rest(model, limits=Limits(idle=0.4)) as server, await server.line() as line:
+        line.ask("POST", INFER, infer_body(*values), {"Connection": "close"})
+        seen = b""
+        while part := await line.reader.read(1 << 16):
+            seen += part
+            await asyncio.sleep(0.01)
+    answer = json.loads(seen.partition(b"\r\n\r\n")[2])
+    assert len(answer["outputs"][0]["data"]) == len(values)
+
+
+async def test_a_reader_that_stops_is_let_go() -> None:
+    model, _ = await loaded(max_batch_size=1)
+    async with rest(model, limits=Limits(idle=0.2)) as server, await server.line() as line:
+        line.ask("POST", INFER, infer_body(*[0.123456789] * 1_000_000))
+        await line.reader.read(1 << 16)
+        for _ in range(500):
+            await asyncio.sleep(0.01)
+            if not server.front.connections:
+                break
         assert not server.front.connections
 
 

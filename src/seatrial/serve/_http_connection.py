@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._deaf = False  # nothing more is read
         self._last = False  # the next answer is the last
         self._paused = self._stuck = False
+        self._unread = 0  # bytes of answers that the client had not taken at the last look
         self._timer: asyncio.TimerHandle | None = None
 
     # -- asyncio's calls -------------------------------------------------------------------------------------
@@ -277,13 +278,13 @@ class Connection(asyncio.Protocol):
         """Looks at the clock now and then: one timer a connection, none a request."""
         if self._transport is None:
             return
+        unread = self._transport.get_write_buffer_size()
+        if unread < self._unread:
+            self._since = self._loop.time()  # it reads, however slowly
+        self._unread = unread
         limits, spent = self._limits, self._loop.time() - self._since
-        if self._deaf and not self._pending:
-            if spent > LINGER:
-                self._transport.abort()
-                return
-        elif self._stuck:
-            if spent > limits.idle:
+        if unread or (self._deaf and not self._pending):
+            if spent > (limits.idle if unread else LINGER):
                 self._transport.abort()
                 return
         elif self._now is not None and not self._paused:
