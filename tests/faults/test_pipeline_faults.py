@@ -238,7 +238,7 @@ def test_pixels_that_come_as_arrays_are_turned_by_a_step(tmp_path: Path) -> None
         assert [call.name for call in wrong.preprocess.calls][:2] == ["decode_image", "color"]
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=str)
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 def test_what_a_fault_says_of_itself(fault: Fault) -> None:
     assert fault.checks <= {"interface", "accuracy"}
     assert fault.checks

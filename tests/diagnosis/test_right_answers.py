@@ -101,3 +101,13 @@ def test_an_earlier_stage_that_is_right_is_nearer_but_no_agreement() -> None:
 
 def test_a_reference_that_knows_nothing_agrees_with_nothing() -> None:
     assert Judge("tensor", Reference("nothing")).compare(0, Seen(None, None, {})) == (False, 0.0)
+
+
+def test_a_service_that_gives_answers_only_is_judged_by_them() -> None:
+    judge = Judge("classification", Reference("r", outputs=((np.ones((1, 2)),),), answers=("a",)))
+    assert judge.compare(0, Seen(None, None, {"class": "a"}))[0]
+    assert not judge.compare(0, Seen(None, None, {"class": "b"}))[0]
+    assert not judge.compare(0, Seen(None, None, None))[0]
+    assert not Judge("classification", Reference("r", outputs=((np.ones((1, 2)),),))).compare(
+        0, Seen(None, None, {"class": "a"})
+    )[0]
