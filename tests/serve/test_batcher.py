@@ -21,6 +21,7 @@ from support.fake_session import POISON, FakeSession
 @pytest.fixture(autouse=True)
 def _quick_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device_module, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(device_module, "LONGEST_PAUSE", 0.004)
 
 
 class Bench:
