@@ -1,7 +1,7 @@
 """One client's connection: requests parsed as they come, answers sent in order, limits kept.
 
 HTTP/1.1 (RFC 9112) on httptools, without a framework: fronts in C++ and Rust were no faster here, because the
-step into Python is what costs (docs/explanation/serving.md).
+step into Python is what costs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which requests go to the device next: rows counted, shapes grouped, the oldest first. No clock of its own.
 
-The rule (docs/explanation/batching.md has the figures): a batch is formed only when the device is free; it
+The rule: a batch is formed only when the device is free; it
 waits for more rows at most `max_queue_delay` counted from its *oldest* request; it takes requests of one
 shape; nothing is ever split. What waits is bounded in rows, and what cannot make its deadline is dropped
 when it would be taken, not run for nobody.
