@@ -31,7 +31,8 @@ def bar_findings(findings: Sequence[Finding], baseline: Baseline) -> list[Findin
     kept = baseline.figures.get("accuracy", {}).get("limits")
     if not isinstance(kept, Mapping):
         return []
-    now = limits_of(findings)
+    # What was not asked this time (no training samples at hand) was not judged by a lower bar.
+    now = limits_of([each for each in findings if each.verdict is not Verdict.SKIP])
     rows = [(name, kept[name], now[name]) for name in now if name in kept]
     loosened = [row for row in rows if _loosened(*row)]
     if not rows:
