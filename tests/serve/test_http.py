@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seatrial.serve import _http_connection as connection_module
 from seatrial.serve.limits import Limits
+from seatrial.serve.rest import connection as connection_module
 from support.fake_session import POISON
 from support.served import Answer, infer_body, loaded, rest
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seatrial.contract import Contract, Pipeline, StepCall, TensorSpec
 from seatrial.errors import ContractViolation
-from seatrial.serve._http_payload import read_payload
+from seatrial.serve.rest.payload import read_payload
 from seatrial.serve.status import Refusal, status_of
 from support.served import contract_for
 

@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from seatrial.errors import Unavailable
-from seatrial.serve.http import RestFront
+from seatrial.serve.rest.front import RestFront
 from seatrial.serve.server import Server, until_signalled
 from seatrial.serve.service import InferenceService
 from support.served import infer_body, loaded, rest

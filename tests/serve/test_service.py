@@ -16,6 +16,7 @@ from seatrial.contract import Pipeline, StepCall, TensorSpec
 from seatrial.errors import ContractViolation, ModelError, NotFound, Unavailable, UsageError
 from seatrial.model import Problem
 from seatrial.serve import service as service_module
+from seatrial.serve.call import Call
 from seatrial.serve.model import ServedModel, narrowed
 from seatrial.serve.service import InferenceService
 from support.served import X, artifact, contract_for, loaded, rest
@@ -23,7 +24,7 @@ from support.served import X, artifact, contract_for, loaded, rest
 
 async def outcome_of(service: InferenceService, model: ServedModel, payload: Any) -> Any:
     answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    service.predict(model, payload, answer.set_result)
+    service.predict(model, payload, answer.set_result, Call())
     return await asyncio.wait_for(answer, 10)
 
 
@@ -45,17 +46,17 @@ def picture_contract() -> Any:
 async def test_models_are_found_by_name_and_version() -> None:
     service = InferenceService(threads=1)
     one, two = (await loaded("m", "1"))[0], (await loaded("m", "2"))[0]
-    service.add(one)
-    service.add(two)
+    service.repository.add(one)
+    service.repository.add(two)
     assert service.ready
-    assert service.model("m") is two
-    assert service.model("m", "1") is one
-    assert service.versions("m") == ["1", "2"]
+    assert service.repository.model("m") is two
+    assert service.repository.model("m", "1") is one
+    assert service.repository.versions("m") == ["1", "2"]
     for name, version in (("x", ""), ("m", "3")):
         with pytest.raises(NotFound):
-            service.model(name, version)
+            service.repository.model(name, version)
     with pytest.raises(UsageError, match="twice"):
-        service.add(one)
+        service.repository.add(one)
     await service.drain()
     assert not service.ready
     with pytest.raises(Unavailable):
@@ -65,7 +66,7 @@ async def test_models_are_found_by_name_and_version() -> None:
 async def test_a_payload_becomes_an_answer(tmp_path: Path) -> None:
     model, _ = await loaded(contract=picture_contract())
     service = InferenceService(threads=1)
-    service.add(model)
+    service.repository.add(model)
     assert await outcome_of(service, model, picture(tmp_path).read_bytes()) == [42.0]
     assert isinstance(await outcome_of(service, model, b"no picture"), ContractViolation)
     await service.close()
@@ -78,7 +79,7 @@ async def test_a_client_cannot_name_a_file_of_the_server(kind: Any, tmp_path: Pa
     assert contract.prepare(path)[0]["x"].tolist() == [[21]]  # our own side may
     model, sessions = await loaded(contract=contract)
     service = InferenceService(threads=1)
-    service.add(model)
+    service.repository.add(model)
     told = await outcome_of(service, model, kind(path))
     assert isinstance(told, ContractViolation)
     assert "bytes or pixels" in told.message
@@ -132,12 +133,12 @@ async def test_too_many_payloads_are_refused_at_once(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(service_module, "MOST_PREPARING", 2)
     model, _ = await loaded()
     service = InferenceService(threads=1)
-    service.add(model)
+    service.repository.add(model)
     hold, told = threading.Event(), []
     service.pool.submit(hold.wait, 10)
-    cancels = [service.predict(model, np.ones(1), told.append) for _ in range(2)]
+    cancels = [service.predict(model, np.ones(1), told.append, Call()) for _ in range(2)]
     with pytest.raises(Unavailable):
-        service.predict(model, np.ones(1), told.append)
+        service.predict(model, np.ones(1), told.append, Call())
     cancels[0]()
     hold.set()
     for _ in range(200):
@@ -152,11 +153,11 @@ async def test_too_many_payloads_are_refused_at_once(monkeypatch: pytest.MonkeyP
 async def test_a_client_that_leaves_is_not_inferred_for() -> None:
     model, sessions = await loaded()
     service = InferenceService(threads=1)
-    service.add(model)
+    service.repository.add(model)
     hold = threading.Event()
     service.pool.submit(hold.wait, 10)
     told: list[Any] = []
-    service.predict(model, np.ones(1), told.append)()
+    service.predict(model, np.ones(1), told.append, Call())()
     hold.set()
     await asyncio.sleep(0.1)
     assert told == []

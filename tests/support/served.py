@@ -12,9 +12,9 @@ from typing import Any, Self
 
 from seatrial.contract import Contract, TensorSpec
 from seatrial.model import Artifact, ModelFile
-from seatrial.serve.http import RestFront
 from seatrial.serve.limits import Limits
 from seatrial.serve.model import ServedModel, ServingOptions
+from seatrial.serve.rest.front import RestFront
 from seatrial.serve.server import Server
 from seatrial.serve.service import InferenceService
 from support.fake_session import FakeSession
@@ -141,7 +141,7 @@ async def rest(*models: ServedModel, limits: Limits | None = None) -> AsyncItera
     """A server of these models on a port of its own."""
     service = InferenceService(threads=2)
     for each in models:
-        service.add(each)
+        service.repository.add(each)
     front = RestFront(service, limits=limits)
     server = Server(service, front)
     address = await server.start(port=0)

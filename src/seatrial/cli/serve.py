@@ -61,8 +61,8 @@ def command(
 async def _serve(
     models: tuple[str, ...], options: ServingOptions, *, host: str, port: int, max_body: int
 ) -> None:
-    from seatrial.serve.http import RestFront
     from seatrial.serve.limits import Limits
+    from seatrial.serve.rest.front import RestFront
     from seatrial.serve.server import Server, until_signalled
     from seatrial.serve.service import InferenceService
 
@@ -95,7 +95,7 @@ async def _load(service: InferenceService, given: str, options: ServingOptions) 
     if not name or "/" in name:
         raise UsageError(f"'{name}' is no name for a model", hint="name it: NAME=MODEL")
     model = ServedModel(name, "1", artifact, contract, options=options)
-    service.add(model)
+    service.repository.add(model)
     click.echo(f"{name}: contract {source}", err=True)
     await model.load()
     click.echo(_told(model))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from seatrial.errors import Unavailable
-from seatrial.serve.http import RestFront
+from seatrial.serve.rest.front import RestFront
 from seatrial.serve.service import InferenceService
 
 GRACE = 30.0  # seconds that requests under way have when the server stops

@@ -11,9 +11,11 @@ from typing import Any
 
 from seatrial.contract import Context
 from seatrial.contract.sample import Array, Payload
-from seatrial.errors import NotFound, Unavailable, UsageError
+from seatrial.errors import Unavailable, UsageError
+from seatrial.serve.call import Call
 from seatrial.serve.model import Outcome, ServedModel
 from seatrial.serve.queueing import PRIORITIES
+from seatrial.serve.repository import Repository
 
 MOST_PREPARING = 256  # payloads that may wait for a thread
 
@@ -24,11 +26,12 @@ class InferenceService:
     """What front ends speak to. It lives in one event loop.
 
     Args:
+        repository: The models; more may come and go later.
         threads: That prepare payloads; by default one a processor, at most 8.
     """
 
-    def __init__(self, *, threads: int | None = None) -> None:
-        self._models: dict[str, dict[str, ServedModel]] = {}
+    def __init__(self, repository: Repository | None = None, *, threads: int | None = None) -> None:
+        self.repository = repository or Repository()
         self._threads = threads or min(os.cpu_count() or 1, 8)
         self.pool = ThreadPoolExecutor(self._threads, thread_name_prefix="seatrial-prepare")
         self.preparing = 0
@@ -37,54 +40,34 @@ class InferenceService:
     @property
     def models(self) -> list[ServedModel]:
         """Every version of every model, in the order they came."""
-        return [each for versions in self._models.values() for each in versions.values()]
+        return self.repository.models
 
     @property
     def ready(self) -> bool:
         """Whether every model answers."""
         return not self._draining and all(each.ready for each in self.models)
 
-    def add(self, model: ServedModel) -> None:
-        """Takes a model in; the version that comes last is the one meant when none is named.
+    def model(self, name: str, version: str, call: Call) -> ServedModel:
+        """The model that a request is for; without a version the current one.
 
-        Raises:
-            UsageError: This version is there already.
-        """
-        versions = self._models.setdefault(model.name, {})
-        if model.version in versions:
-            raise UsageError(
-                f"'{model.name}' version {model.version} is there twice", hint="name one of them: NAME=MODEL"
-            )
-        versions[model.version] = model
-
-    def versions(self, name: str) -> list[str]:
-        """The versions of a model.
-
-        Raises:
-            NotFound: There is no such model.
-        """
-        if name not in self._models:
-            raise NotFound(f"there is no model '{name[:80]}'", hint="there are: " + ", ".join(self._models))
-        return list(self._models[name])
-
-    def model(self, name: str, version: str = "") -> ServedModel:
-        """A model by name; without a version the latest.
+        Args:
+            name: As the client says it.
+            version: Likewise; empty: not said.
+            call: Is told who answers.
 
         Raises:
             NotFound: There is no such model or version.
         """
-        known = self.versions(name)
-        if version and version not in known:
-            raise NotFound(f"'{name}' has no version '{version[:80]}'", hint="it has: " + ", ".join(known))
-        return self._models[name][version or known[-1]]
+        model = self.repository.model(name, version)
+        call.model, call.version = model.name, model.version
+        return model
 
     def infer(
         self,
         model: ServedModel,
         feeds: Mapping[str, Array],
         done: Callable[[Outcome], None],
-        *,
-        parameters: Mapping[str, Any],
+        call: Call,
     ) -> Cancel:
         """Tensors in, tensors out; returns what to call when the caller is gone.
 
@@ -92,29 +75,32 @@ class InferenceService:
             model: From `model`.
             feeds: Arrays by input name.
             done: Told the outputs or the error, once, later.
-            parameters: `timeout` in microseconds and `priority`, as Open Inference Protocol clients send.
+            call: Its `parameters` say `timeout` and `priority`, as Open Inference Protocol clients send them.
 
         Raises:
             SeatrialError: The request is refused at once.
         """
-        deadline = _deadline(parameters, model.batcher.clock)
-        request = model.submit(feeds, done, deadline=deadline, priority=_priority(parameters))
+        deadline = _deadline(call.parameters, model.batcher.clock)
+        request = model.submit(feeds, done, deadline=deadline, priority=_priority(call.parameters))
         return partial(model.batcher.cancel, request)
 
-    def predict(self, model: ServedModel, payload: Payload, done: Callable[[Any], None]) -> Cancel:
+    def predict(
+        self, model: ServedModel, payload: Payload, done: Callable[[Any], None], call: Call
+    ) -> Cancel:
         """A payload as people have it in, the contract's answer out; returns what to call for cancelling.
 
         Args:
             model: From `model`.
             payload: Bytes of a picture, a text, arrays. A text is text: it never names a file of the server.
             done: Told the answer or the error (an exception), once, later.
+            call: Of the request.
 
         Raises:
             Unavailable: Too many payloads wait to be prepared.
         """
         if self.preparing >= MOST_PREPARING:
             raise Unavailable(f"{self.preparing} payloads are being prepared", hint="try again later")
-        return _Prediction(self, model, payload, done).cancel
+        return _Prediction(self, model, payload, done, call).cancel
 
     async def drain(self) -> None:
         """Answers what is there, takes nothing new, ends the engines."""
@@ -137,9 +123,14 @@ class _Prediction:
     """One payload on its way: prepared in a thread, inferred in a batch, answered in a thread."""
 
     def __init__(
-        self, service: InferenceService, model: ServedModel, payload: Payload, done: Callable[[Any], None]
+        self,
+        service: InferenceService,
+        model: ServedModel,
+        payload: Payload,
+        done: Callable[[Any], None],
+        call: Call,
     ) -> None:
-        self._service, self._model, self._done = service, model, done
+        self._service, self._model, self._done, self._call = service, model, done, call
         self._context = Context()
         self._cancel: Cancel = lambda: None
         self._gone = False
@@ -170,11 +161,9 @@ class _Prediction:
     def _prepared(self, prepared: tuple[dict[str, Array], Context]) -> None:
         feeds, self._context = prepared
         try:
-            request = self._model.submit(feeds, self._inferred)
+            self._cancel = self._service.infer(self._model, feeds, self._inferred, self._call)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
             self._done(error)
-            return
-        self._cancel = partial(self._model.batcher.cancel, request)
 
     def _inferred(self, outcome: Outcome) -> None:
         if self._gone:

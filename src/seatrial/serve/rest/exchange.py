@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from seatrial.serve.status import PHRASES
+import orjson
+
+from seatrial.errors import SeatrialError
+from seatrial.serve.call import Call
+from seatrial.serve.status import BUSY, OK, PHRASES, Refusal, status_of, told
 
 if TYPE_CHECKING:
-    from seatrial.serve._http_connection import Connection
+    from seatrial.serve.rest.connection import Connection
 
 JSON = b"application/json"
+RETRY_AFTER = {"Retry-After": "1"}
+_LONGEST_MESSAGE = 2000
+
+_log = logging.getLogger("seatrial.serve")
 
 
 class Exchange:
@@ -23,13 +32,14 @@ class Exchange:
         headers: By lower-case name.
         body: All of it.
         began: When its first byte came, on `time.monotonic`'s clock.
+        call: What travels on with the request.
         cancel: Called when the client went away before the answer.
         answered: Told the status when the answer is given, for metrics; not told about clients that are gone.
     """
 
     __slots__ = (
-        "answered", "began", "body", "cancel", "close", "connection", "headers", "method", "path", "query",
-        "response", "version",
+        "answered", "began", "body", "call", "cancel", "close", "connection", "headers", "method", "path",
+        "query", "response", "version",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, began: float) -> None:
@@ -38,6 +48,7 @@ class Exchange:
         self.method = self.path = self.query = ""
         self.headers: dict[bytes, bytes] = {}
         self.body: bytes | bytearray = b""
+        self.call = Call()
         self.close = False
         self.version = "1.1"
         self.response: Sequence[bytes] | None = None
@@ -74,3 +85,36 @@ class Exchange:
         # The answer to HEAD is the head alone (RFC 9110, 9.3.2): a body would be taken for the next answer.
         self.response = [head + b"\r\n", *([] if self.method == "HEAD" else body)]
         self.connection.flush()
+
+    def json(self, value: Any, status: int = OK, *, headers: Mapping[str, str] | None = None) -> None:
+        """Answers with a value as JSON."""
+        self.respond(status, [orjson.dumps(value)], headers=headers)
+
+    def fail(self, error: BaseException) -> None:
+        """Answers with the error's status and words; what is a bug goes to the log, not to the client."""
+        status = status_of(error)
+        if not isinstance(error, SeatrialError | TimeoutError):
+            _log.error("%s %s failed", self.method, self.path[:200], exc_info=error)
+        message = told(error)
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[:_LONGEST_MESSAGE] + "..."
+        self.json({"error": message}, status, headers=RETRY_AFTER if status == BUSY else None)
+
+    def only(self, method: str) -> None:
+        """Insists on a method; HEAD goes where GET goes.
+
+        Raises:
+            Refusal: It is another one.
+        """
+        if self.method != method and (self.method, method) != ("HEAD", "GET"):
+            raise Refusal("method", f"{self.method} is not taken here", hint=f"use {method}")
+
+    def plain(self) -> None:
+        """Insists on a body that is not compressed.
+
+        Raises:
+            Refusal: It is.
+        """
+        encoding = self.headers.get(b"content-encoding", b"identity").lower()
+        if encoding not in (b"identity", b""):
+            raise Refusal("media-type", "compressed bodies are not taken", hint="send it as it is")

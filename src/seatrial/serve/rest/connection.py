@@ -15,8 +15,8 @@ from typing import cast
 
 import httptools
 
-from seatrial.serve._http_exchange import Exchange
 from seatrial.serve.limits import Limits
+from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.status import Refusal
 
 LINGER = 2.0  # seconds that a client which was refused midway has to read why

@@ -1,0 +1,57 @@
+"""The predict endpoint: what people have in, what the contract promises out."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs
+
+from seatrial.serve.instruments import Instruments
+from seatrial.serve.rest.exchange import Exchange
+from seatrial.serve.rest.payload import read_payload
+from seatrial.serve.service import InferenceService
+from seatrial.serve.status import Refusal
+
+
+class PredictRoutes:
+    """What lies under `/v1`: `models/NAME/predict`, and TensorFlow Serving's spelling `models/NAME:predict`.
+
+    Args:
+        service: Does the work.
+        instruments: Count it.
+    """
+
+    def __init__(self, service: InferenceService, instruments: Instruments) -> None:
+        self._service, self._instruments = service, instruments
+
+    def __call__(self, exchange: Exchange, words: list[str]) -> None:
+        """Answers one request; `words` are the path's behind `/v1`."""
+        match words:
+            case ["models", name, "predict"]:
+                self._predict(exchange, name)
+            case ["models", name] if name.endswith(":predict"):
+                self._predict(exchange, name.removesuffix(":predict"))
+            case _:
+                raise Refusal(
+                    "no-such-path",
+                    f"there is nothing at '{exchange.path[:200]}'",
+                    hint="see /v1/models/NAME/predict",
+                )
+
+    def _predict(self, exchange: Exchange, name: str) -> None:
+        exchange.only("POST")
+        version = parse_qs(exchange.query).get("version", [""])[-1]
+        model = self._service.model(name, version, exchange.call)
+        exchange.answered = self._instruments.of(model.name, model.version, "predict", exchange.began)
+        exchange.plain()
+        kind = exchange.headers.get(b"content-type", b"")
+        payload = read_payload(kind, bytes(exchange.body), model.contract)
+        done = partial(_predicted, exchange)
+        exchange.cancel = self._service.predict(model, payload, done, exchange.call)
+
+
+def _predicted(exchange: Exchange, answer: Any) -> None:
+    if isinstance(answer, BaseException):
+        exchange.fail(answer)
+    else:
+        exchange.json(answer)

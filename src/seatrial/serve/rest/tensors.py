@@ -1,0 +1,97 @@
+"""The routes of the Open Inference Protocol v2: tensors in, tensors out."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from seatrial.serve import metadata, v2
+from seatrial.serve.instruments import Instruments
+from seatrial.serve.model import Outcome, ServedModel
+from seatrial.serve.rest.exchange import Exchange
+from seatrial.serve.service import InferenceService
+from seatrial.serve.status import BUSY, OK, Refusal
+
+BINARY = b"application/octet-stream"
+
+
+class TensorRoutes:
+    """What lies under `/v2`.
+
+    Args:
+        service: Does the work.
+        instruments: Count it.
+    """
+
+    def __init__(self, service: InferenceService, instruments: Instruments) -> None:
+        self._service, self._instruments = service, instruments
+
+    def __call__(self, exchange: Exchange, words: list[str]) -> None:
+        """Answers one request; `words` are the path's behind `/v2`."""
+        match words:
+            case ["models", name, "versions", version, *rest] if len(rest) < 2:
+                self._model(exchange, name, version, "".join(rest))
+            case ["models", name, *rest] if len(rest) < 2:
+                self._model(exchange, name, "", "".join(rest))
+            case []:
+                exchange.only("GET")
+                exchange.json(metadata.server_metadata())
+            case ["health", "live"]:
+                exchange.only("GET")
+                exchange.json({"live": True})
+            case ["health", "ready"]:
+                exchange.only("GET")
+                ready = self._service.ready
+                exchange.json({"ready": ready}, OK if ready else BUSY)
+            case _:
+                raise Refusal(
+                    "no-such-path",
+                    f"there is nothing at '{exchange.path[:200]}'",
+                    hint="see /v2, /v2/health/ready, /v2/models/NAME, /v2/models/NAME/infer",
+                )
+
+    def _model(self, exchange: Exchange, name: str, version: str, verb: str) -> None:
+        if verb not in ("", "ready", "infer"):
+            raise Refusal("no-such-path", f"models have no '{verb[:80]}'", hint="they have ready and infer")
+        exchange.only("POST" if verb == "infer" else "GET")
+        if verb == "infer":
+            self._infer(exchange, self._service.model(name, version, exchange.call))
+            return
+        model = self._service.repository.model(name, version)
+        if verb == "ready":
+            ready = model.ready
+            exchange.json({"name": model.name, "ready": ready}, OK if ready else BUSY)
+        else:
+            exchange.json(metadata.model_metadata(model, self._service.repository.versions(name)))
+
+    def _infer(self, exchange: Exchange, model: ServedModel) -> None:
+        exchange.answered = self._instruments.of(model.name, model.version, "infer", exchange.began)
+        exchange.plain()
+        request = v2.read_request(exchange.body, _header_length(exchange.headers.get(v2.HEADER_LENGTH)))
+        v2.chosen(request, model.outputs)
+        exchange.call.parameters = request.parameters
+        done = partial(self._inferred, exchange, model, request)
+        exchange.cancel = self._service.infer(model, request.feeds, done, exchange.call)
+
+    def _inferred(
+        self, exchange: Exchange, model: ServedModel, request: v2.InferRequest, outcome: Outcome
+    ) -> None:
+        if isinstance(outcome, BaseException):
+            exchange.fail(outcome)
+            return
+        try:
+            parts, length = v2.write_answer(model.name, model.version, request, model.outputs, outcome)
+        except Exception as error:  # noqa: BLE001 - an output that cannot be written is this request's alone
+            exchange.fail(error)
+            return
+        if length is None:
+            exchange.respond(OK, parts)
+        else:
+            exchange.respond(OK, parts, kind=BINARY, headers={v2.HEADER_LENGTH_NAME: str(length)})
+
+
+def _header_length(value: bytes | None) -> int | None:
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > 12:
+        raise Refusal("malformed", "Inference-Header-Content-Length: expected a number of bytes")
+    return int(value)

@@ -1,0 +1,218 @@
+"""What `serve.yaml` may say. Everything has a default, so that `seatrial serve MODEL` needs no file.
+
+Relative paths are taken from the file's own folder. An unknown key is an error: a misspelled limit that is
+silently ignored is worse than none.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from seatrial.errors import UsageError
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+
+
+def _from_folder(path: Path, info: ValidationInfo) -> Path:
+    return (info.context or {}).get("folder", Path()) / path
+
+
+FilePath = Annotated[Path, AfterValidator(_from_folder)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Options(_Settings):
+    """How one model is run; see `ServingOptions`. What is None is measured at load."""
+
+    runtime: str = "auto"
+    threads: int = Field(default=1, ge=1)
+    devices: int = Field(default=1, ge=1)
+    timeout: float = Field(default=60.0, gt=0)
+    max_batch_size: int | None = Field(default=None, ge=1)
+    max_queue_delay_milliseconds: float | None = Field(default=None, ge=0)
+    max_queue_size: int | None = Field(default=None, ge=1)
+
+
+class Versions(_Settings):
+    """Which versions of a folder of versions are served: the newest `latest`, or those named, or all."""
+
+    latest: int | None = Field(default=None, ge=1)
+    specific: tuple[str, ...] = ()
+    all: bool = False
+
+
+class Shadow(_Settings):
+    """A version that is asked the same and never answers."""
+
+    version: str
+    share: float = Field(default=1.0, gt=0, le=1)
+
+
+class Route(_Settings):
+    """Who answers when no version is named.
+
+    Attributes:
+        weights: Share of the traffic by version or alias; they need not add up to one.
+        sticky: The header whose value decides, so that one user keeps one version; empty: each request anew.
+        headers: Versions by `Header: value`, before the weights are asked.
+        shadow: A version that is asked besides.
+    """
+
+    weights: dict[str, float] = Field(default_factory=dict)
+    sticky: str = ""
+    headers: dict[str, str] = Field(default_factory=dict)
+    shadow: Shadow | None = None
+
+
+class Rung(_Settings):
+    """One step of the ladder that is gone down when a model cannot answer in time.
+
+    Exactly one of `model`, `cached`, `remote` and `error` is said.
+
+    Attributes:
+        when: What makes requests step down to here.
+        queue_rows: Rows that wait, from which `queue` holds; None: the queue is full.
+        model: Another model of this server, `NAME` or `NAME:VERSION`.
+        cached: Seconds that an answer to the same input is good for.
+        remote: Base URL of a server that speaks the Open Inference Protocol v2.
+        error: What the client is told.
+    """
+
+    when: tuple[Literal["queue", "deadline", "device"], ...] = ("queue", "deadline", "device")
+    queue_rows: int | None = Field(default=None, ge=1)
+    model: str = ""
+    cached: float | None = Field(default=None, gt=0)
+    remote: str = ""
+    error: str = ""
+
+
+class Model(_Settings):
+    """One model.
+
+    Attributes:
+        path: A model, a release, or a folder whose sub-folders are versions.
+        versions: Which of them, where there are several.
+        aliases: Versions by another name, such as `stable`.
+        options: How it is run.
+        golden: Whether a version must pass its own test cases before it serves; `auto`: when it has some.
+        route: Who answers when no version is named.
+        degrade: The ladder, from the top.
+    """
+
+    path: FilePath
+    versions: Versions = Versions()
+    aliases: dict[str, str] = Field(default_factory=dict)
+    options: Options = Options()
+    golden: Literal["auto", "required", "off"] = "auto"
+    route: Route = Route()
+    degrade: tuple[Rung, ...] = ()
+
+
+class Access(_Settings):
+    """Who may ask.
+
+    Attributes:
+        keys: A file of API keys (only their digests stand in it); None: nobody needs one.
+        certificate: PEM of the server; with `key` it speaks TLS.
+        key: PEM of its private key.
+        client_authority: PEM of who signs clients' certificates; given: a client must have one (mTLS).
+    """
+
+    keys: FilePath | None = None
+    certificate: FilePath | None = None
+    key: FilePath | None = None
+    client_authority: FilePath | None = None
+
+
+class Log(_Settings):
+    """What is written about requests.
+
+    Attributes:
+        requests: File of one JSON line a request; `-` is the error stream; None: no lines.
+        traces: URL of an OpenTelemetry collector (OTLP over HTTP); empty: no spans.
+    """
+
+    requests: str | None = None
+    traces: str = ""
+
+
+class Bounds(_Settings):
+    """What a client may take; see `Limits`."""
+
+    body_mebibytes: int = Field(default=64, ge=1)
+    connections: int = Field(default=1024, ge=1)
+    memory_mebibytes: int = Field(default=1024, ge=1)
+    idle_seconds: float = Field(default=75.0, gt=0)
+    slow_seconds: float = Field(default=20.0, gt=0)
+    image_megapixels: float = Field(default=100.0, gt=0)
+
+
+class Settings(_Settings):
+    """A whole server.
+
+    Attributes:
+        host: Where it listens.
+        port: For REST; 0: a free one.
+        grpc_port: For gRPC; 0: a free one; None: no gRPC.
+        fronts: Processes that speak to clients; 1: the server itself does.
+        models: By name.
+        pipelines: Files of pipelines by name; see `serve.flow`.
+        access: Who may ask.
+        limits: What a client may take.
+        log: What is written about requests.
+        watch_seconds: How often the models' files are looked at for new versions; 0: never.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    grpc_port: int | None = Field(default=None, ge=0, le=65535)
+    fronts: int = Field(default=1, ge=1, le=64)
+    models: dict[str, Model] = Field(default_factory=dict)
+    pipelines: dict[str, FilePath] = Field(default_factory=dict)
+    access: Access = Access()
+    limits: Bounds = Bounds()
+    log: Log = Log()
+    watch_seconds: float = Field(default=0.0, ge=0)
+
+    @field_validator("models", "pipelines")
+    @classmethod
+    def _named(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if not re.match(NAME, name):
+                raise ValueError(f"'{name[:80]}' is no name for a model: letters, digits, . _ - only")
+        return value
+
+
+def read_settings(path: Path) -> Settings:
+    """Settings from a YAML file; its relative paths become absolute.
+
+    Raises:
+        UsageError: It cannot be read, or says something that is not known; the message names the key.
+    """
+    folder = path.resolve().parent
+    try:
+        data = yaml.safe_load(path.read_text("utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{path}: {error}", hint="see docs/how-to/serve.md for an example") from error
+    try:
+        return Settings.model_validate(data, context={"folder": folder})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(each) for each in first["loc"])
+        raise UsageError(f"{path}: {where}: {first['msg']}", hint="see docs/how-to/serve.md") from error
