@@ -27,7 +27,8 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
 
 def _from_folder(path: Path, info: ValidationInfo) -> Path:
-    return (info.context or {}).get("folder", Path()) / path
+    folder: Path = (info.context or {}).get("folder", Path())
+    return folder / path
 
 
 FilePath = Annotated[Path, AfterValidator(_from_folder)]
