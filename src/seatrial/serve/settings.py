@@ -7,6 +7,7 @@ silently ignored is worse than none.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from pydantic import (
 
 from seatrial.errors import UsageError
 
+_HINT = "see docs/how-to/serve-versions.md for an example"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
 
@@ -206,14 +208,47 @@ def read_settings(path: Path) -> Settings:
     Raises:
         UsageError: It cannot be read, or says something that is not known; the message names the key.
     """
-    folder = path.resolve().parent
     try:
         data = yaml.safe_load(path.read_text("utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{path}: {error}", hint="see docs/how-to/serve.md for an example") from error
+        raise UsageError(f"{path}: {error}", hint=_HINT) from error
+    return _checked(data, str(path), path.resolve().parent)
+
+
+def overruled(
+    settings: Settings,
+    *,
+    server: Mapping[str, Any],
+    limits: Mapping[str, Any],
+    models: Mapping[str, Path],
+    options: Mapping[str, Any],
+) -> Settings:
+    """Settings with what the command line says on top.
+
+    Args:
+        settings: Of the file.
+        server: Values of `Settings` itself.
+        limits: Of `Bounds`.
+        models: Paths by name; they join the file's, and replace the path of one that has the name.
+        options: Of `Options`, for every model.
+
+    Raises:
+        UsageError: A value is not allowed.
+    """
+    data = settings.model_dump(exclude_unset=True) | dict(server)
+    data["limits"] = data.get("limits", {}) | dict(limits)
+    named = {name: dict(each) for name, each in data.get("models", {}).items()}
+    for name, path in models.items():
+        named.setdefault(name, {})["path"] = path
+    for each in named.values():
+        each["options"] = each.get("options", {}) | dict(options)
+    return _checked(data | {"models": named}, "the command line", Path.cwd())
+
+
+def _checked(data: Any, source: str, folder: Path) -> Settings:
     try:
         return Settings.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(each) for each in first["loc"])
-        raise UsageError(f"{path}: {where}: {first['msg']}", hint="see docs/how-to/serve.md") from error
+        raise UsageError(f"{source}: {where}: {first['msg']}", hint=_HINT) from error
