@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -20,12 +20,14 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from seatrial.errors import UsageError
 
 _HINT = "see docs/how-to/serve-versions.md for an example"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"  # RFC 9110, 5.6.2
 
 
 def _from_folder(path: Path, info: ValidationInfo) -> Path:
@@ -61,10 +63,21 @@ class Versions(_Settings):
 
 
 class Shadow(_Settings):
-    """A version that is asked the same and never answers."""
+    """A version that is asked the same and never answers.
 
-    version: str
+    Attributes:
+        version: Or an alias of one.
+        share: Of the requests that are sent to it as well.
+        tolerance: Largest difference between numbers that still counts as the same answer, beside as much
+            of the number itself; where an answer is a class, the same class is enough.
+    """
+
+    version: str = Field(min_length=1)
     share: float = Field(default=1.0, gt=0, le=1)
+    tolerance: float = Field(default=1e-3, ge=0, allow_inf_nan=False)
+
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Route(_Settings):
@@ -77,10 +90,33 @@ class Route(_Settings):
         shadow: A version that is asked besides.
     """
 
-    weights: dict[str, float] = Field(default_factory=dict)
+    weights: dict[str, Weight] = Field(default_factory=dict)
     sticky: str = ""
     headers: dict[str, str] = Field(default_factory=dict)
     shadow: Shadow | None = None
+
+    @field_validator("weights")
+    @classmethod
+    def _some(cls, weights: dict[str, float]) -> dict[str, float]:
+        if weights and not any(weights.values()):
+            raise ValueError("all weights are 0: nobody would answer")
+        return weights
+
+    @field_validator("sticky")
+    @classmethod
+    def _a_header(cls, name: str) -> str:
+        if name and not re.fullmatch(_TOKEN, name):
+            raise ValueError(f"'{name[:80]}' is no name of a header")
+        return name
+
+    @field_validator("headers")
+    @classmethod
+    def _rules(cls, rules: dict[str, str]) -> dict[str, str]:
+        for rule in rules:
+            name, colon, value = rule.partition(":")
+            if not (colon and value.strip() and re.fullmatch(_TOKEN, name.strip())):
+                raise ValueError(f"'{rule[:80]}': expected 'Header: value'")
+        return rules
 
 
 class Rung(_Settings):
@@ -93,16 +129,38 @@ class Rung(_Settings):
         queue_rows: Rows that wait, from which `queue` holds; None: the queue is full.
         model: Another model of this server, `NAME` or `NAME:VERSION`.
         cached: Seconds that an answer to the same input is good for.
-        remote: Base URL of a server that speaks the Open Inference Protocol v2.
+        cache_mebibytes: Of answers that are kept for that.
+        remote: Base URL of a server that speaks the Open Inference Protocol v2; with `/v2/models/NAME` behind
+            it when the model has another name there.
+        remote_seconds: That it has to answer.
         error: What the client is told.
     """
 
     when: tuple[Literal["queue", "deadline", "device"], ...] = ("queue", "deadline", "device")
     queue_rows: int | None = Field(default=None, ge=1)
     model: str = ""
-    cached: float | None = Field(default=None, gt=0)
-    remote: str = ""
+    cached: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    cache_mebibytes: int = Field(default=64, ge=1)
+    remote: str = Field(default="", pattern=r"^(https?://[^/?#@\s]+(/[^?#\s]*)?)?$")
+    remote_seconds: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     error: str = ""
+
+    @model_validator(mode="after")
+    def _one_action(self) -> Self:
+        said = [name for name in ("model", "cached", "remote", "error") if getattr(self, name)]
+        if len(said) != 1:
+            raise ValueError(
+                "expected exactly one of model, cached, remote and error, not "
+                + (" and ".join(said) or "none of them")
+            )
+        if not self.when:
+            raise ValueError("when: nothing would ever lead to here; there are queue, deadline and device")
+        return self
+
+    @property
+    def action(self) -> str:
+        """`model`, `cached`, `remote` or `error`."""
+        return next(name for name in ("model", "cached", "remote", "error") if getattr(self, name))
 
 
 class Model(_Settings):
