@@ -12,7 +12,7 @@ from seatrial.contract import Contract, TensorSpec
 from seatrial.contract.sample import Array
 from seatrial.errors import ModelError
 from seatrial.model import Artifact
-from seatrial.runtimes import SessionOptions, available_runtimes, checked, open_session
+from seatrial.runtimes import FeedCheck, SessionOptions, available_runtimes, open_session
 from seatrial.serve.batcher import Batcher, Tally
 from seatrial.serve.device import AsyncSession
 from seatrial.serve.profile import SIZES, Choice, Profile, choose, measure
@@ -78,6 +78,7 @@ class ServedModel:
             raise ModelError(f"{first.where}: {first.message}", hint=first.hint)
         self.name, self.version = name, version
         self.artifact = replace(artifact, inputs=narrowed(artifact, contract))
+        self.check = FeedCheck(self.artifact.inputs, self.artifact)
         self.contract = contract
         self.options = options or ServingOptions()
         self.profile, self.choice = Profile(), Choice(1, 0.0, "not loaded yet")
@@ -87,6 +88,8 @@ class ServedModel:
                 self.runtime = next(iter(available_runtimes(artifact)), "auto")
             opens = partial(_session, artifact, self.runtime, self.options)
         self._loop = asyncio.get_running_loop()
+        self._holds = 0
+        self._let_go: asyncio.Event | None = None
         self.batcher = Batcher(
             Policy(max_queue_size=1 << 30),
             [opens] * self.options.devices,
@@ -144,6 +147,7 @@ class ServedModel:
         *,
         deadline: float | None = None,
         priority: int = 1,
+        arrived: float = 0.0,
     ) -> Request:
         """Takes one request; `done` is called once, later, with its rows of the outputs or the error.
 
@@ -152,16 +156,16 @@ class ServedModel:
             done: Told the outcome, in the event loop.
             deadline: On `batcher.clock`.
             priority: Index into `queueing.PRIORITIES`.
+            arrived: When it came, on `batcher.clock`; 0: now.
 
         Raises:
             ContractViolation: The feeds break the specs.
             UsageError: More rows than a batch may have.
             Unavailable: The queue is full.
         """
-        arrays = checked(self.artifact, feeds)
-        first = next((each.name for each in self.inputs if each.batch_is_free), None)
-        rows = arrays[first].shape[0] if first is not None else 1
-        request = Request(arrays, rows, done, self.batcher.clock(), deadline, priority)
+        passed = self.check(feeds)
+        now = arrived or self.batcher.clock()
+        request = Request(passed, passed.rows, done, now, deadline, priority, passed.shape)
         self.batcher.submit(request)
         return request
 
@@ -187,8 +191,25 @@ class ServedModel:
             self.batcher.cancel(request)
             raise
 
+    def hold(self) -> None:
+        """Says that a request was promised to this version and will be submitted later.
+
+        What begins on a version ends on it: a version that was replaced takes requests until each `hold`
+        was met by a `let_go`. Not needed when a model is looked up and asked in the same turn of the loop.
+        """
+        self._holds += 1
+
+    def let_go(self) -> None:
+        """Ends a `hold`."""
+        self._holds -= 1
+        if not self._holds and self._let_go is not None:
+            self._let_go.set()
+
     async def drain(self) -> None:
-        """Answers what is there, takes nothing new, ends the engines."""
+        """Answers what was promised and what is there, takes nothing new, ends the engines."""
+        if self._holds:
+            self._let_go = self._let_go or asyncio.Event()
+            await self._let_go.wait()
         await self.batcher.drain()
 
 

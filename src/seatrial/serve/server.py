@@ -28,8 +28,7 @@ class Server:
         self._service, self._front = service, front
         self._server: asyncio.Server | None = None
         self._hurry = False
-        for model in service.models:
-            front.instruments.watch(model)
+        service.repository.watch(front.instruments.watch)
 
     async def start(self, host: str = "127.0.0.1", port: int = 8000) -> str:
         """Listens, and returns the address; port 0 takes a free one.

@@ -82,6 +82,7 @@ class InferenceService:
         """
         deadline = _deadline(call.parameters, model.batcher.clock)
         request = model.submit(feeds, done, deadline=deadline, priority=_priority(call.parameters))
+        call.stages.append((model, request))
         return partial(model.batcher.cancel, request)
 
     def predict(
@@ -100,6 +101,7 @@ class InferenceService:
         """
         if self.preparing >= MOST_PREPARING:
             raise Unavailable(f"{self.preparing} payloads are being prepared", hint="try again later")
+        call.payload = payload
         return _Prediction(self, model, payload, done, call).cancel
 
     async def drain(self) -> None:
@@ -134,12 +136,20 @@ class _Prediction:
         self._context = Context()
         self._cancel: Cancel = lambda: None
         self._gone = False
+        self._held = True
         self._in_pool(partial(model.contract.prepare, payload, files=False), self._prepared)
+        model.hold()  # it may be replaced while this payload is prepared
 
     def cancel(self) -> None:
         """Stops what has not begun."""
         self._gone = True
         self._cancel()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._held:
+            self._held = False
+            self._model.let_go()
 
     def _in_pool(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
         future = asyncio.get_running_loop().run_in_executor(self._service.pool, work)
@@ -152,6 +162,7 @@ class _Prediction:
                 return
             error = future.exception()
             if error is not None:
+                self._let_go()
                 self._done(error)
             else:
                 then(future.result())
@@ -164,6 +175,8 @@ class _Prediction:
             self._cancel = self._service.infer(self._model, feeds, self._inferred, self._call)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
             self._done(error)
+        finally:
+            self._let_go()  # from here on the batcher knows of it
 
     def _inferred(self, outcome: Outcome) -> None:
         if self._gone:
