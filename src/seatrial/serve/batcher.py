@@ -16,7 +16,7 @@ import numpy as np
 from seatrial.contract.sample import Array
 from seatrial.errors import ContractViolation, EngineFailure, SeatrialError, Unavailable
 from seatrial.serve.device import Device
-from seatrial.serve.queueing import Policy, Queue, Request
+from seatrial.serve.queueing import Policy, Queue, Request, Run
 
 POISONS_KEPT = 1024
 TRIES = 2  # times that one request may be on an engine that dies
@@ -36,7 +36,7 @@ class Tally:
         cancelled: Requests whose caller went away while they waited.
         deaths: Engines that died.
         poisoned: Requests refused because they killed an engine before.
-        batched: Told rows, device seconds and the seconds each request waited, after each batch.
+        batched: Told each batch when it came back from its device.
     """
 
     batches: int = 0
@@ -46,7 +46,7 @@ class Tally:
     cancelled: int = 0
     deaths: int = 0
     poisoned: int = 0
-    batched: Callable[[int, float, Sequence[float]], None] = field(default=lambda *_: None)
+    batched: Callable[[Run, Sequence[Request]], None] = field(default=lambda *_: None)
 
 
 class Batcher:
@@ -70,7 +70,8 @@ class Batcher:
         self.queue = Queue(policy, service)
         self.tally = Tally()
         self.devices = [
-            Device(each, timeout=timeout, freed=self._wake, died=self._died) for each in open_sessions
+            Device(each, timeout=timeout, freed=self._wake, died=self._died, number=number)
+            for number, each in enumerate(open_sessions)
         ]
         self._loop = asyncio.get_running_loop()
         # Not the loop's own: uvloop counts in milliseconds, and queue delays are shorter than that.
@@ -166,17 +167,17 @@ class Batcher:
 
     def _run(self, device: Device, batch: list[Request], now: float) -> None:
         self._running += 1
-        waited = [now - each.arrived for each in batch]
-        device.begin(joined(batch), lambda outcome: self._ended(batch, outcome, now, waited))
+        run = Run(now, device.number, sum(each.rows for each in batch))
+        for each in batch:
+            each.run = run
+        device.begin(joined(batch), lambda outcome: self._ended(batch, outcome, run))
 
-    def _ended(
-        self, batch: list[Request], outcome: list[Array] | SeatrialError, began: float, waited: list[float]
-    ) -> None:
+    def _ended(self, batch: list[Request], outcome: list[Array] | SeatrialError, run: Run) -> None:
         self._running -= 1
-        rows = sum(each.rows for each in batch)
+        run.ended = self.clock()
         self.tally.batches += 1
-        self.tally.rows += rows
-        self.tally.batched(rows, self.clock() - began, waited)
+        self.tally.rows += run.rows
+        self.tally.batched(run, batch)
         if isinstance(outcome, SeatrialError):
             self._failed(batch, outcome)
         else:

@@ -58,6 +58,7 @@ class Device:
         timeout: Seconds that one batch may take before the engine is killed.
         freed: Called whenever the device can take a batch.
         died: Told why an engine died, for logs and metrics.
+        number: Which of its model's devices it is, from 0.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class Device:
         timeout: float,
         freed: Callable[[], None],
         died: Callable[[SeatrialError], None] = lambda _: None,
+        number: int = 0,
     ) -> None:
+        self.number = number
         self._open, self._timeout = open_session, timeout
         self._freed, self._died = freed, died
         self._session: AsyncSession | None = None
@@ -87,6 +90,11 @@ class Device:
     def ready(self) -> bool:
         """Whether an engine is up, busy or not."""
         return self._session is not None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the engine; None: there is none now, or it is in this process."""
+        return getattr(self._session, "pid", None)
 
     async def start(self) -> None:
         """Loads the model.

@@ -6,100 +6,187 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import psutil
-
-from seatrial.serve.metrics import ROWS, Counter, Histogram, Metrics, Read
+from seatrial import __version__
+from seatrial.serve.call import Call
+from seatrial.serve.metrics import ROWS, WAITS, Count, Counter, Distribution, Family, Histogram, Metrics, Read
 from seatrial.serve.model import ServedModel
+from seatrial.serve.processes import process_families
+from seatrial.serve.queueing import Request, Run
 from seatrial.serve.service import InferenceService
 
-_MODEL = ("model", "version")
-_PREFIX = "seatrial"
+MODEL = ("model", "version")
+PREFIX = "seatrial"
+
+Listener = Callable[[Call, int, float], None]
+Key = tuple[str, str, str]
+
+_TALLIED = {
+    "batches": "Batches that were run.",
+    "rows": "Rows that were run.",
+    "rejected": "Requests refused because the queue was full.",
+    "expired": "Requests dropped because their deadline could not be met.",
+    "cancelled": "Requests whose client went away while they waited.",
+    "deaths": "Engines that died.",
+    "poisoned": "Requests refused because they killed an engine before.",
+}
 
 
 class Instruments:
-    """The metrics of one server.
+    """The metrics of one server, and who else wants to know of each answer.
 
     Args:
         service: Whose models are watched.
+        clock: Seconds; that of `Call.began`.
     """
 
-    def __init__(self, service: InferenceService) -> None:
-        self._service = service
+    def __init__(self, service: InferenceService, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._service, self._clock = service, clock
         self._metrics = Metrics()
-        self._clock = time.monotonic
-        self._requests = Counter(
-            f"{_PREFIX}_requests_total", "Requests answered.", (*_MODEL, "route", "code")
-        )
+        self._listeners: tuple[Listener, ...] = ()
+        self._closes: list[Callable[[], None]] = []
+        self._series: dict[Key, _Series] = {}
+        self._known: set[tuple[str, ...]] = set()
+        self._gone: set[tuple[str, ...]] = set()
+        self._requests = Counter(f"{PREFIX}_requests_total", "Requests answered.", (*MODEL, "route", "code"))
         self._seconds = Histogram(
-            f"{_PREFIX}_request_seconds", "From a request's first byte to its answer.", (*_MODEL, "route")
+            f"{PREFIX}_request_seconds", "From a request's first byte to its answer.", (*MODEL, "route")
         )
-        self._queue = Histogram(f"{_PREFIX}_queue_seconds", "Time a request waited for a device.", _MODEL)
-        self._device = Histogram(f"{_PREFIX}_device_seconds", "Time a batch was on its device.", _MODEL)
-        self._rows = Histogram(f"{_PREFIX}_batch_rows", "Rows of a batch.", _MODEL, bounds=ROWS)
-        for each in (self._requests, self._seconds, self._queue, self._device, self._rows):
+        self._queue = Histogram(
+            f"{PREFIX}_queue_seconds", "Time a request waited for a device.", MODEL, bounds=WAITS
+        )
+        self._device = Histogram(
+            f"{PREFIX}_device_seconds", "Time a batch was on its device.", MODEL, bounds=WAITS
+        )
+        self._rows = Histogram(f"{PREFIX}_batch_rows", "Rows of a batch.", MODEL, bounds=ROWS)
+        self._degraded = Counter(
+            f"{PREFIX}_degraded_total", "Answers from a rung of the ladder.", (*MODEL, "rung")
+        )
+        self._counted = (self._requests, self._seconds, self._queue, self._device, self._rows, self._degraded)
+        families: list[Family] = [*self._counted, *self._tallies(), *self._state(), *process_families(service)]
+        for each in families:
             self._metrics.add(each)
-        self._read_tallies()
-        self._read_state()
+
+    @property
+    def families(self) -> Sequence[Family]:
+        """Every metric, in the order of the text."""
+        return self._metrics.families
+
+    def add(self, family: Family) -> None:
+        """Takes in a metric of another part of the server.
+
+        Raises:
+            ValueError: There is one of that name.
+        """
+        self._metrics.add(family)
+
+    def listen(self, listener: Listener, close: Callable[[], None] = lambda: None) -> None:
+        """Tells the call, its status and the time of each answer, as soon as it is given.
+
+        Args:
+            listener: Called in the event loop, before the call lets go of its tensors: it must be quick.
+            close: Called once when the server ends; may wait for what is still to be written.
+        """
+        self._listeners = (*self._listeners, listener)
+        self._closes.append(close)
 
     def watch(self, model: ServedModel) -> None:
         """Counts a model's batches from now on."""
         labels = (model.name, model.version)
         queue, device, rows = (each.labelled(*labels) for each in (self._queue, self._device, self._rows))
 
-        def batched(count: int, seconds: float, waited: Sequence[float]) -> None:
-            rows.observe(count)
-            device.observe(seconds)
-            for each in waited:
-                queue.observe(each)
+        def batched(run: Run, requests: Sequence[Request]) -> None:
+            rows.observe(run.rows)
+            device.observe(run.ended - run.began)
+            for each in requests:
+                queue.observe(run.began - each.arrived)
 
         model.batcher.tally.batched = batched
 
-    def of(self, model: str, version: str, route: str, began: float) -> Callable[[int], None]:
-        """What is told the status of one answer."""
-        return partial(self._answered, model, version, route, began)
+    def answered(self, call: Call, code: int) -> None:
+        """One request is answered, or its client is gone; every front says so once a request.
+
+        Args:
+            call: With all that became of it; lets go of its tensors here.
+            code: Of the protocol: an HTTP status, or gRPC's.
+        """
+        now = self._clock()
+        key = (call.model, call.version, call.route)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = _Series(key, self._requests, self._seconds)
+        series.observe(code, now - call.began)
+        if call.degraded:
+            self._degraded.labelled(call.model, call.version, call.degraded).add()
+        for each in self._listeners:
+            each(call, code, now)
+        call.release()
 
     def text(self) -> str:
         """What `GET /metrics` answers."""
+        self._forget()
         return self._metrics.text()
 
-    def _answered(self, model: str, version: str, route: str, began: float, status: int) -> None:
-        self._requests.labelled(model, version, route, str(status)).add()
-        self._seconds.labelled(model, version, route).observe(self._clock() - began)
+    def close(self) -> None:
+        """Writes what is still to be written; waits for it."""
+        for each in self._closes:
+            each()
 
-    def _read_tallies(self) -> None:
-        told = {
-            "batches": "Batches that were run.",
-            "rows": "Rows that were run.",
-            "rejected": "Requests refused because the queue was full.",
-            "expired": "Requests dropped because their deadline could not be met.",
-            "cancelled": "Requests whose client went away while they waited.",
-            "deaths": "Engines that died.",
-            "poisoned": "Requests refused because they killed an engine before.",
-        }
-        for name, line in told.items():
-            read = partial(self._of_models, partial(_tallied, name))
-            self._metrics.add(Read(f"{_PREFIX}_{name}_total", line, "counter", _MODEL, read=read))
+    def _forget(self) -> None:
+        """Drops the series of versions that left, once they were told a last time after it."""
+        now: set[tuple[str, ...]] = {(each.name, each.version) for each in self._service.models}
+        for labels in self._gone - now:
+            for family in self._counted:
+                family.forget(labels)
+            for key in [each for each in self._series if each[:2] == labels]:
+                del self._series[key]
+        self._known, self._gone = now, self._known - now
 
-    def _read_state(self) -> None:
-        add = self._metrics.add
+    def _tallies(self) -> list[Read]:
+        return [
+            Read(
+                f"{PREFIX}_{name}_total", line, "counter", MODEL,
+                read=partial(self._of_models, partial(_tallied, name)),
+            )
+            for name, line in _TALLIED.items()
+        ]  # fmt: skip
+
+    def _state(self) -> list[Read]:
         queued = partial(self._of_models, lambda model: model.batcher.queue.rows)
-        add(Read(f"{_PREFIX}_queue_rows", "Rows that wait now.", "gauge", _MODEL, read=queued))
         ready = partial(self._of_models, lambda model: float(model.ready))
-        add(Read(f"{_PREFIX}_ready", "Whether the model answers.", "gauge", _MODEL, read=ready))
-        process = psutil.Process()
-        memory = Read(
-            "process_resident_memory_bytes", "Memory of the front process.", "gauge", (),
-            read=lambda: {(): process.memory_info().rss},
-        )  # fmt: skip
-        cpu = Read(
-            "process_cpu_seconds_total", "Processor time of the front process.", "counter", (),
-            read=lambda: {(): sum(process.cpu_times()[:2])},
-        )  # fmt: skip
-        add(memory)
-        add(cpu)
+        return [
+            Read(f"{PREFIX}_queue_rows", "Rows that wait now.", "gauge", MODEL, read=queued),
+            Read(f"{PREFIX}_ready", "Whether the model answers.", "gauge", MODEL, read=ready),
+            Read(
+                f"{PREFIX}_preparing", "Payloads that are being prepared or answered.", "gauge", (),
+                read=lambda: {(): self._service.preparing},
+            ),
+            Read(
+                f"{PREFIX}_build_info", "Always 1; the version that serves.", "gauge", ("version",),
+                read=lambda: {(__version__,): 1},
+            ),
+        ]  # fmt: skip
 
     def _of_models(self, read: Callable[[ServedModel], float]) -> Mapping[tuple[str, ...], float]:
         return {(each.name, each.version): read(each) for each in self._service.models}
+
+
+class _Series:
+    """What is counted of one route of one version, found once and kept."""
+
+    __slots__ = ("_codes", "_key", "_requests", "_seconds")
+
+    def __init__(self, key: Key, requests: Counter, seconds: Histogram) -> None:
+        self._key, self._requests = key, requests
+        self._seconds: Distribution = seconds.labelled(*key)
+        self._codes: dict[int, Count] = {}
+
+    def observe(self, code: int, seconds: float) -> None:
+        """Counts one answer."""
+        count = self._codes.get(code)
+        if count is None:
+            count = self._codes[code] = self._requests.labelled(*self._key, str(code))
+        count.value += 1.0
+        self._seconds.observe(seconds)
 
 
 def _tallied(name: str, model: ServedModel) -> float:

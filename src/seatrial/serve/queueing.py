@@ -35,6 +35,23 @@ class Policy:
 
 
 @dataclass(eq=False, slots=True)
+class Run:
+    """One batch on its way through a device, for those who look at times.
+
+    Attributes:
+        began: When the device got it, on the server's clock in seconds.
+        device: Which one, from 0.
+        rows: Of the whole batch.
+        ended: When its answer was there; 0: not yet.
+    """
+
+    began: float
+    device: int
+    rows: int
+    ended: float = 0.0
+
+
+@dataclass(eq=False, slots=True)
 class Request:
     """One request that waits or runs.
 
@@ -48,6 +65,7 @@ class Request:
         shape: What it can be batched with: names, types and shapes without the batch axis.
         tries: How often it was handed to an engine that died.
         state: `queued`, `running`, `done`.
+        run: The batch it was in last; None: it never was on a device.
     """
 
     feeds: Mapping[str, Array]
@@ -59,6 +77,7 @@ class Request:
     shape: tuple[Any, ...] = ()
     tries: int = 0
     state: str = "queued"
+    run: Run | None = None
 
 
 @dataclass

@@ -58,6 +58,7 @@ _ENGINE = {"exception": 422, "signal": 500, "memory": 507, "timeout": 504}
 OK = 200
 BUSY = 503
 BUG = 500
+GONE = 499  # never sent: what counts and logs say when the client left before its answer
 
 PHRASES = {
     200: "OK",

@@ -45,6 +45,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._pending: deque[Exchange] = deque()
         self._now: Exchange | None = None  # the request that is being read
+        self.peer = ""  # the client's address
         self._url = b""
         self._content: bytes | bytearray = b""
         self._head = self._body = 0
@@ -60,6 +61,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came."""
         self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self.peer = peer[0] if isinstance(peer, tuple) else ""
         self._all.add(self)
         self._tick()
 
@@ -71,8 +74,7 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         pending, self._pending = self._pending, deque()
         for each in pending:
-            if each.cancel is not None:
-                each.cancel()
+            each.lost()
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
@@ -218,8 +220,7 @@ class Connection(asyncio.Protocol):
         self._deaf, self._since = True, self._loop.time()
         self._now, self._content = None, b""
         for each in self._pending:
-            if each.cancel is not None:
-                each.cancel()
+            each.lost()
         self._pending.clear()
         transport = self._transport
         if transport is None or transport.is_closing():

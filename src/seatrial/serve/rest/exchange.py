@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from seatrial.errors import SeatrialError
-from seatrial.serve.call import Call
-from seatrial.serve.status import BUSY, OK, PHRASES, Refusal, status_of, told
+from seatrial.serve.call import Call, headers_of
+from seatrial.serve.status import BUSY, GONE, OK, PHRASES, Refusal, status_of, told
 
 if TYPE_CHECKING:
     from seatrial.serve.rest.connection import Connection
@@ -34,7 +34,7 @@ class Exchange:
         began: When its first byte came, on `time.monotonic`'s clock.
         call: What travels on with the request.
         cancel: Called when the client went away before the answer.
-        answered: Told the status when the answer is given, for metrics; not told about clients that are gone.
+        answered: Told the call and the status, once, when the answer is given or the client is gone.
     """
 
     __slots__ = (
@@ -48,12 +48,12 @@ class Exchange:
         self.method = self.path = self.query = ""
         self.headers: dict[bytes, bytes] = {}
         self.body: bytes | bytearray = b""
-        self.call = Call()
+        self.call = Call(began=began, headers=self.headers)
         self.close = False
         self.version = "1.1"
         self.response: Sequence[bytes] | None = None
         self.cancel: Callable[[], None] | None = None
-        self.answered: Callable[[int], None] | None = None
+        self.answered: Callable[[Call, int], None] | None = None
 
     def respond(
         self,
@@ -68,7 +68,7 @@ class Exchange:
             return
         self.cancel = None
         if self.answered is not None:
-            self.answered(status)
+            self.answered(self.call, status)
         length = sum(map(len, body))
         head = b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n" % (
             status,
@@ -76,7 +76,7 @@ class Exchange:
             kind,
             length,
         )
-        for name, value in (headers or {}).items():
+        for name, value in (*headers_of(self.call), *(headers or {}).items()):
             head += f"{name}: {value}\r\n".encode("latin-1")
         if self.close:
             head += b"Connection: close\r\n"
@@ -98,7 +98,19 @@ class Exchange:
         message = told(error)
         if len(message) > _LONGEST_MESSAGE:
             message = message[:_LONGEST_MESSAGE] + "..."
+        self.call.error = message
         self.json({"error": message}, status, headers=RETRY_AFTER if status == BUSY else None)
+
+    def lost(self) -> None:
+        """The client went away before the answer: what was begun for it is cancelled."""
+        if self.response is not None:
+            return
+        self.response = ()
+        cancel, self.cancel = self.cancel, None
+        if cancel is not None:
+            cancel()
+        if self.answered is not None:
+            self.answered(self.call, GONE)
 
     def only(self, method: str) -> None:
         """Insists on a method; HEAD goes where GET goes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from urllib.parse import unquote
 
@@ -25,17 +26,24 @@ class RestFront:
     Args:
         service: Does the work.
         limits: What a client may take.
+        instruments: Told about every answer; fronts of one server share them.
     """
 
-    def __init__(self, service: InferenceService, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        service: InferenceService,
+        *,
+        limits: Limits | None = None,
+        instruments: Instruments | None = None,
+    ) -> None:
         self.service = service
         self.limits = limits or Limits()
-        self.instruments = Instruments(service)
+        self.instruments = instruments or Instruments(service)
         self.connections: set[Connection] = set()
         # By the first word of the path; each takes the words behind it.
         self._routes: dict[str, Routes] = {
-            "v2": TensorRoutes(service, self.instruments),
-            "v1": PredictRoutes(service, self.instruments),
+            "v2": TensorRoutes(service),
+            "v1": PredictRoutes(service),
             "metrics": self._metrics,
         }
 
@@ -45,7 +53,7 @@ class RestFront:
 
     def handle(self, exchange: Exchange) -> None:
         """Answers one request, now or later."""
-        exchange.answered = self.instruments.of("", "", "other", exchange.began)
+        self._begin(exchange)
         try:
             first, *words = [unquote(each) for each in exchange.path.strip("/").split("/")]
             self._routes.get(first, _nothing)(exchange, words)
@@ -54,8 +62,16 @@ class RestFront:
 
     def refuse(self, exchange: Exchange, why: Refusal) -> None:
         """Answers a request that could not be read."""
-        exchange.answered = self.instruments.of("", "", "", exchange.began)
+        self._begin(exchange)
         exchange.fail(why)
+
+    def _begin(self, exchange: Exchange) -> None:
+        call = exchange.call
+        call.complete = time.monotonic()
+        call.identify(exchange.headers)
+        call.client = exchange.connection.peer
+        call.body = exchange.body
+        exchange.answered = self.instruments.answered
 
     def _metrics(self, exchange: Exchange, words: list[str]) -> None:
         if words:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
-from seatrial.serve.instruments import Instruments
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.rest.payload import read_payload
 from seatrial.serve.service import InferenceService
@@ -18,11 +17,10 @@ class PredictRoutes:
 
     Args:
         service: Does the work.
-        instruments: Count it.
     """
 
-    def __init__(self, service: InferenceService, instruments: Instruments) -> None:
-        self._service, self._instruments = service, instruments
+    def __init__(self, service: InferenceService) -> None:
+        self._service = service
 
     def __call__(self, exchange: Exchange, words: list[str]) -> None:
         """Answers one request; `words` are the path's behind `/v1`."""
@@ -42,7 +40,7 @@ class PredictRoutes:
         exchange.only("POST")
         version = parse_qs(exchange.query).get("version", [""])[-1]
         model = self._service.model(name, version, exchange.call)
-        exchange.answered = self._instruments.of(model.name, model.version, "predict", exchange.began)
+        exchange.call.route = "predict"
         exchange.plain()
         kind = exchange.headers.get(b"content-type", b"")
         payload = read_payload(kind, bytes(exchange.body), model.contract)

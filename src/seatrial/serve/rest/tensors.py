@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from seatrial.serve import metadata, v2
-from seatrial.serve.instruments import Instruments
 from seatrial.serve.model import Outcome, ServedModel
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.service import InferenceService
@@ -19,11 +18,10 @@ class TensorRoutes:
 
     Args:
         service: Does the work.
-        instruments: Count it.
     """
 
-    def __init__(self, service: InferenceService, instruments: Instruments) -> None:
-        self._service, self._instruments = service, instruments
+    def __init__(self, service: InferenceService) -> None:
+        self._service = service
 
     def __call__(self, exchange: Exchange, words: list[str]) -> None:
         """Answers one request; `words` are the path's behind `/v2`."""
@@ -64,7 +62,7 @@ class TensorRoutes:
             exchange.json(metadata.model_metadata(model, self._service.repository.versions(name)))
 
     def _infer(self, exchange: Exchange, model: ServedModel) -> None:
-        exchange.answered = self._instruments.of(model.name, model.version, "infer", exchange.began)
+        exchange.call.route = "infer"
         exchange.plain()
         request = v2.read_request(exchange.body, _header_length(exchange.headers.get(v2.HEADER_LENGTH)))
         v2.chosen(request, model.outputs)
