@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seatrial.runtimes._divergence import Localisation, OperatorError, first_divergence, tensor_error
     from seatrial.runtimes._engine import Runtime
+    from seatrial.runtimes._feed_check import Checked, FeedCheck, shape_of
     from seatrial.runtimes._feeds import checked, length_input
     from seatrial.runtimes._open import all_runtimes, available_runtimes, open_session
     from seatrial.runtimes._pool import Pool
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from seatrial.runtimes._words import describe, plain_words
 
 __all__ = [
+    "Checked",
     "Exercise",
+    "FeedCheck",
     "Localisation",
     "OperatorError",
     "OperatorOutput",
@@ -39,11 +42,14 @@ __all__ = [
     "open_session",
     "plain_words",
     "run_logged",
+    "shape_of",
     "tail_of",
     "tensor_error",
 ]
 
 _HOMES = {
+    "Checked": "_feed_check",
+    "FeedCheck": "_feed_check",
     "Localisation": "_divergence",
     "OperatorError": "_divergence",
     "Pool": "_pool",
@@ -58,6 +64,7 @@ _HOMES = {
     "open_session": "_open",
     "plain_words": "_words",
     "run_logged": "_process",
+    "shape_of": "_feed_check",
     "tail_of": "_process",
     "tensor_error": "_divergence",
 }

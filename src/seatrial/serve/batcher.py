@@ -15,6 +15,7 @@ import numpy as np
 
 from seatrial.contract.sample import Array
 from seatrial.errors import ContractViolation, EngineFailure, SeatrialError, Unavailable
+from seatrial.runtimes import shape_of
 from seatrial.serve.device import Device
 from seatrial.serve.queueing import Policy, Queue, Request, Run
 
@@ -243,11 +244,6 @@ class Batcher:
     def _rest(self) -> None:
         if self._idle is not None and not self._idle.done() and not self._running and not len(self.queue):
             self._idle.set_result(None)
-
-
-def shape_of(feeds: Mapping[str, Array]) -> tuple[Any, ...]:
-    """What a request can be batched with: equal names, types and shapes but for the batch axis."""
-    return tuple((name, each.dtype.char, each.shape[1:]) for name, each in feeds.items())
 
 
 def joined(batch: Sequence[Request]) -> Mapping[str, Array]:

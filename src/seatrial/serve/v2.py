@@ -26,6 +26,8 @@ DATATYPES = {
 }  # fmt: skip
 _NUMPY = {name: np.dtype(dtype) for name, dtype in DATATYPES.items() if dtype != "string"}
 _NAMES = {dtype: name for name, dtype in DATATYPES.items()}
+# By the dtype itself: its name is put together anew each time one asks for it.
+_TYPES = {dtype: name for name, dtype in _NUMPY.items()}
 HEADER_LENGTH_NAME = "Inference-Header-Content-Length"
 HEADER_LENGTH = HEADER_LENGTH_NAME.lower().encode()
 _LARGEST = 1 << 40  # of one axis: more elements than any body holds
@@ -114,6 +116,8 @@ def _json(head: memoryview) -> dict[str, Any]:
 
 def _request(data: Mapping[str, Any], feeds: dict[str, Array]) -> InferRequest:
     parameters = data.get("parameters") or {}
+    if not parameters and "outputs" not in data:
+        return InferRequest(feeds, str(data.get("id") or ""))
     if not isinstance(parameters, dict):
         raise ContractViolation("parameters: expected an object")
     binary = bool(parameters.get("binary_data_output", False))
@@ -146,7 +150,9 @@ def _tensor(entry: Any, where: str, view: memoryview, offset: int) -> tuple[str,
         raise ContractViolation(
             f"{where}.datatype: {_short(kind)} is no datatype", hint="there are: " + ", ".join(DATATYPES)
         )
-    if not isinstance(shape, list) or not all(type(each) is int and 0 <= each <= _LARGEST for each in shape):
+    if not isinstance(shape, list) or [
+        each for each in shape if type(each) is not int or not 0 <= each <= _LARGEST
+    ]:
         raise ContractViolation(f"{where}.shape: expected a list of whole numbers, not {_short(shape)}")
     if len(shape) > _MOST_AXES:
         raise ContractViolation(f"{where}.shape: {len(shape)} axes, at most {_MOST_AXES} can be")
@@ -311,7 +317,7 @@ def write_answer(
         array = outputs[place]
         entry: dict[str, Any] = {
             "name": specs[place].name,
-            "datatype": datatype(_plain_dtype(array)),
+            "datatype": _TYPES.get(array.dtype) or datatype(_plain_dtype(array)),
             "shape": array.shape,
         }
         if binary:
@@ -320,9 +326,7 @@ def write_answer(
             tail.append(raw)
         else:
             entry["data"] = (
-                [_text(each) for each in array.ravel()]
-                if array.dtype.kind in "OUS"
-                else np.ascontiguousarray(array, array.dtype.newbyteorder("=")).ravel()
+                [_text(each) for each in array.ravel()] if array.dtype.kind in "OUS" else _plain(array)
             )
         told.append(entry)
     answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": told}
@@ -349,6 +353,13 @@ def chosen(request: InferRequest, specs: Sequence[TensorSpec]) -> list[tuple[int
     return [(places[name], binary) for name, binary in request.outputs.items()]
 
 
+def _plain(array: Array) -> Array:
+    """The numbers one after the other, as the JSON writer takes them."""
+    if array.dtype.isnative and array.flags.c_contiguous:
+        return array.reshape(-1)
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).ravel()
+
+
 def _plain_dtype(array: Array) -> str:
     return "string" if array.dtype.kind in "OUS" else array.dtype.name
 
@@ -361,10 +372,68 @@ def to_bytes(array: Array) -> bytes:
             text = each if isinstance(each, bytes) else str(each).encode("utf-8", "replace")
             parts += [struct.pack("<I", len(text)), text]
         return b"".join(parts)
-    return np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    if array.dtype not in _TYPES:  # big-endian
+        array = array.astype(array.dtype.newbyteorder("<"))
+    return array.tobytes()  # in C order, whatever the array's own is
 
 
 def _text(value: Any) -> str:
     """One element of a text tensor as JSON can carry it."""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     return text.encode("utf-8", "replace").decode()
+
+
+def write_request(
+    inputs: Mapping[str, Array], outputs: Sequence[str], parameters: Mapping[str, Any]
+) -> tuple[bytes, int]:
+    """A client's request with its tensors as raw bytes, and the length of the JSON before them.
+
+    Args:
+        inputs: Arrays by input name.
+        outputs: Names of those wanted; empty: all.
+        parameters: Of the request.
+
+    Raises:
+        ContractViolation: The protocol has no type for an array.
+    """
+    entries, tail = [], []
+    for name, array in inputs.items():
+        raw = to_bytes(array)
+        tail.append(raw)
+        entries.append(
+            {
+                "name": name,
+                "datatype": datatype(_plain_dtype(array)),
+                "shape": array.shape,
+                "parameters": {"binary_data_size": len(raw)},
+            }
+        )
+    body: dict[str, Any] = {
+        "inputs": entries,
+        "parameters": {**parameters, "binary_data_output": True},
+    }
+    if outputs:
+        body["outputs"] = [{"name": name, "parameters": {"binary_data": True}} for name in outputs]
+    head = orjson.dumps(body)
+    return b"".join([head, *tail]), len(head)
+
+
+def read_answer(
+    body: bytes | memoryview, header_length: int | None
+) -> tuple[Mapping[str, Any], dict[str, Array]]:
+    """A server's answer: what it says besides, and its outputs by name.
+
+    Raises:
+        ContractViolation: It is no answer of the protocol.
+    """
+    view = memoryview(body)
+    if header_length is not None and not 0 <= header_length <= len(view):
+        raise ContractViolation(f"{HEADER_LENGTH_NAME} is {header_length}, the body has {len(view)} bytes")
+    head = view if header_length is None else view[:header_length]
+    data = _json(head)
+    offset = len(head)
+    outputs: dict[str, Array] = {}
+    for place, entry in enumerate(data.get("outputs") or ()):
+        name, array, offset = _tensor(entry, f"outputs[{place}]", view, offset)
+        outputs[name] = array
+    return data, outputs

@@ -1,0 +1,134 @@
+"""The check of feeds where it is done thousands of times a second: what plainly fits passes at once.
+
+Whatever does not fit plainly goes to `checked`, which decides and finds the words: the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seatrial.contract.sample import Array
+from seatrial.contract.tensor import TensorSpec
+from seatrial.model.artifact import Artifact
+from seatrial.runtimes._feeds import checked, length_input
+
+
+class Checked(dict[str, Array]):
+    """Feeds that passed, in the graph's order.
+
+    Attributes:
+        specs: What they passed.
+        rows: Length of the batch axis; 1 when no input has one.
+        shape: What they can be batched with: equal names, types and shapes but for the batch axis.
+    """
+
+    __slots__ = ("rows", "shape", "specs")
+
+    specs: tuple[TensorSpec, ...]
+    rows: int
+    shape: tuple[Any, ...]
+
+
+class _Plan:
+    """What one input must be, as the hot path wants to know it."""
+
+    __slots__ = ("batch", "dtype", "fixed", "highest", "judged", "lowest", "name", "named", "ndim", "tail")
+
+    def __init__(self, spec: TensorSpec) -> None:
+        self.name, self.ndim = spec.name, len(spec.shape)
+        self.dtype = np.dtype(spec.dtype)
+        self.batch = spec.batch_is_free
+        self.fixed = tuple((axis, size) for axis, size in enumerate(spec.shape) if isinstance(size, int))
+        self.named = tuple((axis, name) for axis, name in enumerate(spec.shape) if isinstance(name, str))
+        # Minus infinity may be meant (attention masks), plus infinity only where the contract says so.
+        self.lowest = -np.inf if spec.low is None else spec.low
+        self.highest = sys.float_info.max if spec.high is None else spec.high
+        bounded = spec.low is not None or spec.high is not None
+        self.judged = self.dtype.kind == "f" or (bounded and self.dtype.kind in "biu")
+        fixed = len(self.fixed) == len(spec.shape) - self.batch
+        self.tail = (spec.name, self.dtype.char, tuple(spec.shape[1:])) if fixed else None
+
+    def fits(self, array: Any, names: dict[str, int]) -> bool:
+        """Whether an array plainly is what is wanted."""
+        if type(array) is not np.ndarray or array.dtype != self.dtype or array.ndim != self.ndim:
+            return False
+        shape = array.shape
+        if not array.size:
+            return False
+        for axis, size in self.fixed:
+            if shape[axis] != size:
+                return False
+        for axis, name in self.named:
+            if names.setdefault(name, shape[axis]) != shape[axis]:
+                return False
+        if not self.judged:
+            return True
+        smallest = np.minimum.reduce(array, axis=None).item()  # NaN as soon as one value is
+        if not smallest >= self.lowest:
+            return False
+        return bool(np.maximum.reduce(array, axis=None).item() <= self.highest)
+
+
+class FeedCheck:
+    """Checks feeds against specs.
+
+    Args:
+        specs: Inputs of the graph.
+        artifact: Whose inputs they are; None: there is nobody to ask about what does not plainly fit.
+    """
+
+    def __init__(self, specs: Sequence[TensorSpec], artifact: Artifact | None = None) -> None:
+        self.specs = tuple(specs)
+        self._artifact = artifact
+        plain = all(each.dtype in np.sctypeDict for each in self.specs)
+        # Lengths beside sequences are a matter for the thorough check.
+        self.plain = plain and (artifact is None or not length_input(artifact))
+        self._plans = [_Plan(each) for each in self.specs] if self.plain else []
+        tails = tuple(each.tail for each in self._plans)
+        self._shape = None if None in tails else tails
+        self._first = next((each.name for each in self.specs if each.batch_is_free), None)
+
+    def quick(self, feeds: Mapping[str, Array]) -> Checked | None:
+        """The feeds, when they plainly fit; None says nothing."""
+        if not self.plain or len(feeds) != len(self._plans):
+            return None
+        passed, names, rows = Checked(), {}, 0
+        for plan in self._plans:
+            array = feeds.get(plan.name)
+            if array is None or not plan.fits(array, names):
+                return None
+            if plan.batch:
+                if rows and rows != array.shape[0]:
+                    return None
+                rows = array.shape[0]
+            passed[plan.name] = array
+        passed.specs, passed.rows = self.specs, rows or 1
+        passed.shape = shape_of(passed) if self._shape is None else self._shape
+        return passed
+
+    def __call__(self, feeds: Mapping[str, Array]) -> Checked:
+        """The feeds in the graph's order.
+
+        Raises:
+            ContractViolation: As `checked`.
+        """
+        if type(feeds) is Checked and (feeds.specs is self.specs or feeds.specs == self.specs):
+            return feeds
+        found = self.quick(feeds)
+        if found is not None:
+            return found
+        if self._artifact is None:
+            raise TypeError("a check without an artifact only looks")
+        passed = Checked(checked(self._artifact, feeds))
+        passed.specs, passed.shape = self.specs, shape_of(passed)
+        passed.rows = passed[self._first].shape[0] if self._first is not None else 1
+        return passed
+
+
+def shape_of(feeds: Mapping[str, Array]) -> tuple[Any, ...]:
+    """What a request can be batched with: equal names, types and shapes but for the batch axis."""
+    return tuple((name, each.dtype.char, each.shape[1:]) for name, each in feeds.items())
