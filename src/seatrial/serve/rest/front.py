@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from urllib.parse import unquote
 
 from seatrial.serve.instruments import Instruments
@@ -55,7 +56,7 @@ class RestFront:
         """Answers one request, now or later."""
         self._begin(exchange)
         try:
-            first, *words = [unquote(each) for each in exchange.path.strip("/").split("/")]
+            first, *words = words_of(exchange.path)
             self._routes.get(first, _nothing)(exchange, words)
         except Exception as error:  # noqa: BLE001 - one request's bug must not end the others
             exchange.fail(error)
@@ -78,6 +79,19 @@ class RestFront:
             _nothing(exchange, words)
         exchange.only("GET")
         exchange.respond(OK, [self.instruments.text().encode()], kind=METRICS)
+
+
+def words_of(path: str) -> Sequence[str]:
+    """The words of a path; a client asks for few paths, and for each of them often."""
+    return _kept_words(path) if len(path) < _LONGEST_KEPT else _words(path)
+
+
+def _words(path: str) -> tuple[str, ...]:
+    return tuple(unquote(each) for each in path.strip("/").split("/"))
+
+
+_LONGEST_KEPT = 200
+_kept_words = lru_cache(maxsize=512)(_words)
 
 
 def _nothing(exchange: Exchange, _: list[str]) -> None:
