@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.contract import Contract, Pipeline, StepCall, TensorSpec, check_feeds, collate, scatter
+from seatrial.contract.feeds import batches_freely, join, split
 from seatrial.errors import ContractViolation
 
 IDS = TensorSpec("ids", "int64", ("batch", "time"), "NT", low=0, high=99)
@@ -105,6 +106,37 @@ def test_collate_and_scatter_refuse_what_cannot_be() -> None:
         scatter(collate([{"x": zeros(1, 2)}]), [[1, 2]])
 
 
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=8))
+def test_what_one_call_carries_comes_back_to_each(rows: list[int]) -> None:
+    feeds = [
+        {"x": np.full((count, 2), place), "n": np.full(count, place)} for place, count in enumerate(rows)
+    ]
+    whole = join(feeds)
+    parts = split([whole["x"], whole["n"]], rows)
+    assert parts is not None
+    assert len(parts) == len(feeds)
+    for feed, part in zip(feeds, parts, strict=True):
+        np.testing.assert_array_equal(part[0], feed["x"])
+        np.testing.assert_array_equal(part[1], feed["n"])
+
+
+def test_a_single_feed_is_not_copied_and_keeps_its_answer_whatever_its_shape() -> None:
+    feed = {"x": zeros(1, 2)}
+    joined = join([feed])
+    assert joined["x"] is feed["x"]
+    assert joined is not feed
+    boxes = zeros(7, 6)
+    parts = split([boxes], [1])
+    assert parts is not None
+    assert parts[0][0] is boxes
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (4, 1), (1, 3), ()], ids=str)
+def test_outputs_without_a_row_for_each_that_went_in_are_not_split(shape: tuple[int, ...]) -> None:
+    assert split([zeros(3, 1), zeros(*shape)], [1, 2]) is None
+    assert split([zeros(*shape), zeros(3, 1)], [2, 1]) is None
+
+
 CONTRACT = Contract(
     name="toy",
     task="classification",
@@ -116,6 +148,13 @@ CONTRACT = Contract(
     postprocess=Pipeline((StepCall("softmax"), StepCall("topk"))),
     labels=("a", "b", "c"),
 )
+
+
+def test_samples_travel_together_where_every_batch_axis_is_free_and_rows_tell_them_apart() -> None:
+    assert batches_freely(CONTRACT)
+    assert not batches_freely(replace(CONTRACT, inputs=(replace(IMAGE, shape=(1, 3, 2, 2)),)))
+    assert not batches_freely(replace(CONTRACT, outputs=(SCORES, replace(SCORES, shape=(1, 3)))))
+    assert not batches_freely(replace(CONTRACT, task="detection"))
 
 
 def test_a_sample_becomes_a_feed_and_a_row_an_answer() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seatrial.checks._inference import batches_freely, join
 from seatrial.contract import Contract, TensorSpec
+from seatrial.contract.feeds import batches_freely, join
 from seatrial.contract.sample import Array
 from seatrial.runtimes import Session
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, overload
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
 from seatrial.checks._trial import SessionPool, Trial
 from seatrial.contract import Context, Contract
+from seatrial.contract.feeds import batches_freely, join, split
 from seatrial.contract.sample import Array, Sample
 from seatrial.errors import ContractViolation, EngineFailure, SeatrialError, UsageError
 from seatrial.runtimes import Exercise, Session, SessionOptions
@@ -200,20 +199,6 @@ def _options_key(options: SessionOptions) -> str:
     )
 
 
-def join(feeds: Sequence[Mapping[str, Array]]) -> Feed:
-    """Feeds of equal shapes as one batch."""
-    return {name: np.concatenate([feed[name] for feed in feeds], axis=0) for name in feeds[0]}
-
-
-def batches_freely(contract: Contract) -> bool:
-    """Whether several samples may travel in one call and be told apart afterwards.
-
-    Detectors return all boxes of a batch in one list, so their samples travel alone.
-    """
-    free = all(spec.batch_is_free for spec in (*contract.inputs, *contract.outputs))
-    return free and contract.task != "detection"
-
-
 class _Pass:
     """One pass over the samples."""
 
@@ -298,18 +283,17 @@ class _Pass:
         self._answer(indices, feeds, outputs)
 
     def _answer(self, indices: list[int], feeds: list[Feed], outputs: list[Array]) -> None:
-        count = len(indices)
-        if count > 1 and any(each.shape[:1] != (count,) for each in outputs):
-            for index, feed in zip(indices, feeds, strict=True):  # this model cannot be told apart by rows
+        parts = split(outputs, [1] * len(indices))
+        if parts is None:  # this model cannot be told apart by rows
+            for index, feed in zip(indices, feeds, strict=True):
                 self._ask([index], [feed])
             return
-        for row, index in enumerate(indices):
-            mine = tuple(each[row : row + 1] if count > 1 else each for each in outputs)
-            self._outputs[index] = mine
+        for index, mine in zip(indices, parts, strict=True):
+            self._outputs[index] = tuple(mine)
             context = self._contexts[index]
             try:
                 assert context is not None  # noqa: S101 - a sample without context never reaches the engine
-                self._answers[index] = self._trial.contract.answer(list(mine), 0, context)
+                self._answers[index] = self._trial.contract.answer(mine, 0, context)
             except SeatrialError as error:
                 self._fail(index, "answer", error)
 

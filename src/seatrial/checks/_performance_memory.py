@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from seatrial.checks._finding import Chart, Finding, Limit, Series, Text, Verdict
-from seatrial.checks._inference import Feed, batches_freely, join
+from seatrial.checks._inference import Feed
 from seatrial.checks._service import ServiceTimes
 from seatrial.checks._soak import Soak, soak
 from seatrial.checks._trial import Trial
+from seatrial.contract.feeds import batches_freely, join
 from seatrial.runtimes import Session
 
 SOAK_SECONDS = {False: 1.0, True: 8.0}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from seatrial.checks._inference import batches_freely, join, production_session
+from seatrial.checks._inference import production_session
+from seatrial.contract.feeds import batches_freely, join
 from seatrial.errors import ContractViolation, EngineFailure
 
 if TYPE_CHECKING:

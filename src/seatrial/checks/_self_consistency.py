@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from seatrial.checks._inference import join
 from seatrial.checks._tolerance import Comparison, compare, merge
+from seatrial.contract.feeds import join
 from seatrial.runtimes import Session
 
 Feed = Mapping[str, Any]

@@ -11,7 +11,7 @@ import numpy as np
 
 from seatrial.checks._consistency_ground import Ground
 from seatrial.checks._finding import Finding, Limit, Text, Verdict
-from seatrial.checks._inference import batches_freely, join, production_session
+from seatrial.checks._inference import production_session
 from seatrial.checks._self_consistency import (
     SelfComparison,
     batch_invariance,
@@ -21,6 +21,7 @@ from seatrial.checks._self_consistency import (
 )
 from seatrial.checks._tolerance import Tolerance, objections
 from seatrial.checks._trial import Trial
+from seatrial.contract.feeds import batches_freely, join
 from seatrial.errors import EngineFailure, SeatrialError
 from seatrial.runtimes import OperatorOutput
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seatrial.contract.sample import Array
 from seatrial.contract.tensor import TensorSpec
 from seatrial.errors import ContractViolation
+
+if TYPE_CHECKING:
+    from seatrial.contract.contract import Contract
 
 
 def check_feeds(specs: Sequence[TensorSpec], feeds: Mapping[str, Any]) -> None:
@@ -92,6 +95,50 @@ def _check_values(spec: TensorSpec, array: Array) -> None:
         )
 
 
+def batches_freely(contract: Contract) -> bool:
+    """Whether several samples may travel in one call and be told apart afterwards.
+
+    Detectors return all boxes of a batch in one list, so their samples travel alone.
+    """
+    free = all(spec.batch_is_free for spec in (*contract.inputs, *contract.outputs))
+    return free and contract.task != "detection"
+
+
+def join(feeds: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Feeds as one batch, in their order; a single one keeps its arrays, which are not copied.
+
+    Args:
+        feeds: At least one; equal names, and equal shapes but for the batch axis, which may be longer than 1.
+    """
+    if len(feeds) == 1:
+        return dict(feeds[0])
+    return {name: np.concatenate([each[name] for each in feeds]) for name in feeds[0]}
+
+
+def split(outputs: Sequence[Array], rows: Sequence[int]) -> list[list[Array]] | None:
+    """Takes the outputs of a joined batch apart again, as views.
+
+    Args:
+        outputs: In the graph's order, batch axis first.
+        rows: For each feed that was joined, its rows.
+
+    Returns:
+        For each feed its rows of every output. None when an output does not have as many rows as went in:
+        then nobody knows whose they are, and each feed has to be asked alone. What a single feed was answered
+        is its own, whatever the shape.
+    """
+    if len(rows) == 1:
+        return [list(outputs)]
+    total = sum(rows)
+    if any(each.shape[:1] != (total,) for each in outputs):
+        return None
+    parts, start = [], 0
+    for count in rows:
+        parts.append([each[start : start + count] for each in outputs])
+        start += count
+    return parts
+
+
 @dataclass(frozen=True)
 class Batch:
     """Samples that go through the engine together.
@@ -130,9 +177,7 @@ def collate(prepared: Sequence[Mapping[str, Array]], *, limit: int = 32) -> list
     for places in groups.values():
         for start in range(0, len(places), limit):
             order = tuple(places[start : start + limit])
-            names = prepared[order[0]]
-            joined = {name: np.concatenate([prepared[place][name] for place in order]) for name in names}
-            batches.append(Batch(joined, order))
+            batches.append(Batch(join([prepared[place] for place in order]), order))
     return batches
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from seatrial.contract.feeds import collate
+from seatrial.contract.feeds import collate, join
 from seatrial.contract.sample import Array
 from seatrial.contract.tensor import TensorSpec
 from seatrial.errors import ContractViolation
@@ -64,7 +64,7 @@ def _rows(base: Feeds, real: Sequence[Feeds], count: int, rng: np.random.Generat
     """`count` rows: real samples of the first one's shape, or copies of it with other values."""
     alike = [each for each in real if all(each[name].shape == base[name].shape for name in base)]
     if len(alike) >= count:
-        return {name: np.concatenate([each[name] for each in alike[:count]]) for name in base}
+        return join(alike[:count])
     # Other orders of the values that are there stay in range, whatever the range means.
     return {
         name: np.concatenate([array, *(_shuffled(array, rng) for _ in range(count - 1))])

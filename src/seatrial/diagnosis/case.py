@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from seatrial.contract import Sample
+from seatrial.contract.feeds import batches_freely, join, split
 from seatrial.contract.sample import Array
 from seatrial.diagnosis.agreement import Judge, Seen
 from seatrial.diagnosis.reference import Reference
@@ -170,8 +171,7 @@ class _Pass:
             self.feeds[place] = feed
             key = tuple((name, each.shape, each.dtype.str) for name, each in feed.items())
             groups.setdefault(key, []).append(place)
-        free = all(each.batch_is_free for each in (*self.setup.contract.inputs, *self.setup.contract.outputs))
-        size = self.setup.batch if free and self.setup.contract.task != "detection" else 1
+        size = self.setup.batch if batches_freely(self.setup.contract) else 1
         for group in groups.values():
             for start in range(0, len(group), size):
                 self._infer(group[start : start + size])
@@ -196,18 +196,14 @@ class _Pass:
         return self.setup.payload(payload) if self.setup.payload else payload
 
     def _infer(self, group: Sequence[int]) -> None:
-        feeds = {
-            name: np.concatenate([self.feeds[place][name] for place in group])
-            for name in self.feeds[group[0]]
-        }
         try:
-            outputs = self.case.infer(self.setup, feeds)
-            if len(group) > 1 and any(each.shape[:1] != (len(group),) for each in outputs):
+            outputs = self.case.infer(self.setup, join([self.feeds[place] for place in group]))
+            parts = split(outputs, [1] * len(group))
+            if parts is None:
                 for place in group:
                     self._infer([place])
                 return
-            for row, place in enumerate(group):
-                mine = [each[row : row + 1] if len(group) > 1 else each for each in outputs]
+            for place, mine in zip(group, parts, strict=True):
                 self.outputs[place] = tuple(self.setup.outputs(mine) if self.setup.outputs else mine)
         except SeatrialError as error:
             for place in group:

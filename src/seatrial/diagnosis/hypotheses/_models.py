@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seatrial.contract.feeds import join
 from seatrial.contract.sample import Array
 from seatrial.diagnosis.case import Case
 from seatrial.diagnosis.setup import Setup
@@ -273,7 +274,7 @@ def _few(case: Case, setup: Setup, count: int = 4) -> dict[str, Array]:
     best = max(groups.values(), key=len, default=[])[:count]
     free = all(each.batch_is_free for each in setup.contract.inputs)
     best = best if free else best[:1]
-    return {name: np.concatenate([each[name] for each in best]) for name in best[0]} if best else {}
+    return join(best) if best else {}
 
 
 def _apart(case: Case, setup: Setup, ask: Callable[[], list[list[Array]]]) -> float:
