@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.contract import Contract, Pipeline, StepCall, TensorSpec, check_feeds, collate, scatter
-from seatrial.contract.feeds import batches_freely, join, split
+from seatrial.contract.feeds import batches_freely, digest, join, split
 from seatrial.errors import ContractViolation
 
 IDS = TensorSpec("ids", "int64", ("batch", "time"), "NT", low=0, high=99)
@@ -135,6 +135,24 @@ def test_a_single_feed_is_not_copied_and_keeps_its_answer_whatever_its_shape() -
 def test_outputs_without_a_row_for_each_that_went_in_are_not_split(shape: tuple[int, ...]) -> None:
     assert split([zeros(3, 1), zeros(*shape)], [1, 2]) is None
     assert split([zeros(*shape), zeros(3, 1)], [2, 1]) is None
+
+
+def test_equal_words_have_one_digest_whoever_holds_them() -> None:
+    words = np.array(["a b", "c"], object)
+    again = np.array(["".join(["a", " b"]), "c"], object)
+    assert again[0] is not words[0]
+    assert digest({"x": again}) == digest({"x": words})
+    others = (["a", "b c"], ["c", "a b"], [b"a b", "c"], ["a b"])
+    digests = {digest({"x": np.array(each, object)}) for each in (list(words), *others)}
+    assert len(digests) == 1 + len(others)
+
+
+def test_a_digest_knows_names_types_shapes_and_values_but_not_the_order_of_names_or_of_memory() -> None:
+    x = np.arange(6, dtype="int32").reshape(2, 3)
+    variants = [{"x": x}, {"y": x}, {"x": x.view("float32")}, {"x": x.reshape(3, 2)}, {"x": x + 1}]
+    variants += [{"x": x, "y": x + 1}, {"x": x + 1, "y": x}]
+    assert len({digest(each) for each in variants}) == len(variants)
+    assert digest({"x": x, "y": x + 1}) == digest({"y": x + 1, "x": np.asfortranarray(x)})
 
 
 CONTRACT = Contract(

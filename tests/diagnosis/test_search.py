@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -148,6 +149,26 @@ def test_a_change_behind_the_model_asks_the_model_nothing() -> None:
     asked = runner.asked
     case.observe(case.setup.with_contract(labels=CLASSES), range(64))
     assert runner.asked == asked
+
+
+class Words(Matrix):
+    """A model of words: how long they are."""
+
+    def infer(self, setup: Setup, feeds: Mapping[str, Any]) -> list[Any]:
+        """One batch."""
+        self.asked += 1
+        return [np.array([[len(each)] for each in feeds["x"]])]
+
+
+def test_the_same_words_are_not_asked_again_and_other_words_are() -> None:
+    runner = Words()
+    case = toy_case(runner=runner)
+    first, again, other = (
+        np.array(["".join(each)], object) for each in (["a", "b"], ["a", "b"], ["a", "bc"])
+    )
+    assert first[0] is not again[0]
+    told = [case.infer(case.setup, {"x": each})[0].item() for each in (first, again, other)]
+    assert (told, runner.asked) == ([2, 2, 3], 2)
 
 
 def test_equal_tensors_acquit_the_preprocessing() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from seatrial.contract import Sample
-from seatrial.contract.feeds import batches_freely, join, split
+from seatrial.contract.feeds import batches_freely, digest, join, split
 from seatrial.contract.sample import Array
 from seatrial.diagnosis.agreement import Judge, Seen
 from seatrial.diagnosis.reference import Reference
@@ -30,11 +29,6 @@ _KEEP_BYTES = 256 << 20  # raw outputs kept, in bytes
 def _model_key(setup: Setup) -> str:
     model = setup.artifact.digest if setup.artifact else ""
     return repr((model, setup.runtime, setup.options, sorted(setup.where.items())))
-
-
-def _digest(array: Array) -> tuple[tuple[int, ...], str, bytes]:
-    data = np.ascontiguousarray(array)
-    return data.shape, data.dtype.str, hashlib.blake2b(data.tobytes(), digest_size=16).digest()
 
 
 def _size(outputs: Sequence[Array]) -> int:
@@ -124,7 +118,7 @@ class Case:
         Raises:
             SeatrialError: As `Runner.infer`.
         """
-        key = (_model_key(setup), tuple((name, _digest(each)) for name, each in feeds.items()))
+        key = (_model_key(setup), digest(feeds))
         if key not in self._kept:
             self._kept[key] = self.runner.infer(setup, feeds)
             while len(self._kept) > 1 and sum(_size(each) for each in self._kept.values()) > _KEEP_BYTES:
