@@ -171,6 +171,30 @@ def test_the_same_words_are_not_asked_again_and_other_words_are() -> None:
     assert (told, runner.asked) == ([2, 2, 3], 2)
 
 
+def test_of_too_many_answers_those_not_asked_for_longest_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = Matrix()
+    case = toy_case(runner=runner)
+    feeds = [{"x": np.full((1, 3, 8, 8), value, "float32")} for value in range(9)]
+    one = sum(each.nbytes for each in case.infer(case.setup, feeds[8]))
+    monkeypatch.setattr("seatrial.diagnosis.case._KEEP_BYTES", 2 * one)
+    runner.asked = 0
+    asked = []
+    for number in (0, 1, 0, 2, 0, 1, 3, 4, 5, 6, 7, 6, 7, 7, 6, 5):
+        case.infer(case.setup, feeds[number])
+        asked.append(runner.asked)
+    assert asked == [1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 9, 9, 9, 9, 10]
+
+
+def test_an_answer_that_is_too_large_is_kept_until_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seatrial.diagnosis.case._KEEP_BYTES", 1)
+    runner = Matrix()
+    case = toy_case(runner=runner)
+    feeds = [{"x": np.full((1, 3, 8, 8), value, "float32")} for value in range(2)]
+    for number in (0, 0, 1, 1, 0):
+        case.infer(case.setup, feeds[number])
+    assert runner.asked == 3
+
+
 def test_equal_tensors_acquit_the_preprocessing() -> None:
     asked: list[str] = []
 

@@ -31,6 +31,28 @@ def _model_key(setup: Setup) -> str:
     return repr((model, setup.runtime, setup.options, sorted(setup.where.items())))
 
 
+class _Kept:
+    """Raw outputs by what was asked, at most `_KEEP_BYTES`: those that nobody asked for longest go first."""
+
+    def __init__(self) -> None:
+        self._outputs: OrderedDict[Any, list[Array]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Any) -> list[Array] | None:
+        """What was answered, or None when it was not asked or has gone."""
+        if key not in self._outputs:
+            return None
+        self._outputs.move_to_end(key)
+        return self._outputs[key]
+
+    def put(self, key: Any, outputs: list[Array]) -> None:
+        """Keeps the answer to a new question; it stays even where it is too large alone."""
+        self._outputs[key] = outputs
+        self._bytes += _size(outputs)
+        while self._bytes > _KEEP_BYTES and len(self._outputs) > 1:
+            self._bytes -= _size(self._outputs.popitem(last=False)[1])
+
+
 def _size(outputs: Sequence[Array]) -> int:
     return sum(each.nbytes for each in outputs)
 
@@ -92,8 +114,8 @@ class Case:
         return Judge(self.setup.contract.task, self.reference)
 
     @cached_property
-    def _kept(self) -> OrderedDict[Any, list[Array]]:
-        return OrderedDict()
+    def _kept(self) -> _Kept:
+        return _Kept()
 
     @cached_property
     def _once(self) -> dict[str, Any]:
@@ -119,12 +141,11 @@ class Case:
             SeatrialError: As `Runner.infer`.
         """
         key = (_model_key(setup), digest(feeds))
-        if key not in self._kept:
-            self._kept[key] = self.runner.infer(setup, feeds)
-            while len(self._kept) > 1 and sum(_size(each) for each in self._kept.values()) > _KEEP_BYTES:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return list(self._kept[key])
+        outputs = self._kept.get(key)
+        if outputs is None:
+            outputs = self.runner.infer(setup, feeds)
+            self._kept.put(key, outputs)
+        return list(outputs)
 
     @cached_property
     def observed(self) -> Observation:
