@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -31,15 +32,15 @@ class Search:
 
     Attributes:
         budget: Seconds; the search ends with what it has then.
-        hypotheses: By name; all there are when empty.
+        hypotheses: By name; None: all there are.
         progress: Told what is being done.
-        clock: Tells the time.
+        now: Tells the time, in seconds from anywhere.
     """
 
     budget: float = 120.0
     hypotheses: Mapping[str, Hypothesis] | None = None
     progress: Callable[[str], None] = lambda _: None
-    now: Callable[[], float] | None = None
+    now: Callable[[], float] = time.monotonic
 
 
 def diagnose(case: Case, how: Search | None = None) -> Diagnosis:
@@ -60,8 +61,7 @@ def diagnose(case: Case, how: Search | None = None) -> Diagnosis:
         SeatrialError: What is deployed cannot be asked at all.
     """
     how = how or Search()
-    clock = Clock(how.budget, how.now) if how.now else Clock(how.budget)
-    return _Search(case, how, clock).run()
+    return _Search(case, how, Clock(how.budget, how.now)).run()
 
 
 class _Search:
