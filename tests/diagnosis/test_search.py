@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from seatrial.contract import StepCall
-from seatrial.diagnosis import Case, Hypothesis, Intervention, Search, Setup, diagnose
+from seatrial.diagnosis import Case, Hypothesis, Intervention, Observation, Search, Setup, diagnose
 from seatrial.diagnosis.hypotheses.channel_order import HYPOTHESIS as CHANNELS
 from seatrial.diagnosis.setup import Stage
 from seatrial.text import Text
@@ -87,6 +87,42 @@ def test_two_causes_at_once() -> None:
     assert found.cause is not None
     assert set(found.cause.attempt.hypotheses) == {"channel-order", "scaling"}
     assert "Two causes at once." in found.sentence.en
+
+
+def _softer(by: int) -> Hypothesis:
+    """Makes overconfident logits look a little better without being the cause."""
+
+    def divided(outputs: Sequence[Any]) -> list[Any]:
+        return [each / by for each in outputs]
+
+    def propose(_: Case, setup: Setup) -> Iterator[Intervention]:
+        yield _say(f"softer-{by}", f"by {by}", replace(setup, outputs=divided))
+
+    return _hypothesis(f"softer-{by}", propose, "outputs")
+
+
+@pytest.mark.parametrize("softer", [(), (350, 450)], ids=["first-was-best-alone", "others-were-better-alone"])
+def test_each_of_two_causes_is_asked_alone_on_every_sample_and_never_again(
+    softer: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Setup, tuple[int, ...]]] = []
+    observe = Case.observe
+
+    def noted(case: Case, setup: Setup, places: Sequence[int]) -> Observation:
+        asked.append((setup, tuple(places)))
+        return observe(case, setup, places)
+
+    case = toy_case(lambda setup: swapped(unscaled(setup)))
+    monkeypatch.setattr(Case, "observe", noted)
+    more = {f"softer-{by}": _softer(by) for by in softer}
+    found = diagnose(case, replace(HOW, hypotheses=HYPOTHESES | more))
+    assert found.cause is not None
+    assert set(found.cause.attempt.hypotheses) == {"channel-order", "scaling"}
+    whole = [id(setup) for setup, places in asked if places == tuple(range(found.n))]
+    first, both = found.cause.attempt.interventions
+    assert (whole.count(id(first.setup)), whole.count(id(both.setup))) == (1, 1)
+    alone = [each.hypotheses for each in found.attempts if len(each.interventions) == 1]
+    assert ((first.hypothesis,) in alone) is not bool(softer)
 
 
 def test_two_causes_on_both_sides_of_the_model() -> None:

@@ -174,8 +174,10 @@ class _Search:
 
     def _both_needed(self, pair: Attempt) -> bool:
         """Two causes are claimed only where the pair clearly beats each one alone."""
-        first = attempt(pair.interventions[:1], self.seen, self._observed(pair.interventions[0]))
-        singles = [first, *(each for each in self.attempts if len(each.interventions) == 1)]
+        first = pair.interventions[0]
+        singles = [each for each in self.attempts if len(each.interventions) == 1]
+        if not any(each.interventions[0] is first for each in singles):
+            singles.append(attempt([first], self.seen, self._observed(first)))
         if self.case.reference.outputs is not None and solves(pair):
             return pair.after > max(each.after for each in singles)  # numbers do not come back by chance
         return pair.closer > max(each.closer for each in singles) + 0.01
