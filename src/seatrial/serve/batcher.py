@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from seatrial.contract.feeds import digest, join, split
 from seatrial.contract.sample import Array
 from seatrial.errors import ContractViolation, EngineFailure, SeatrialError, Unavailable
 from seatrial.runtimes import shape_of
@@ -171,7 +169,8 @@ class Batcher:
         run = Run(now, device.number, sum(each.rows for each in batch))
         for each in batch:
             each.run = run
-        device.begin(joined(batch), lambda outcome: self._ended(batch, outcome, run))
+        feeds = join([each.feeds for each in batch])
+        device.begin(feeds, lambda outcome: self._ended(batch, outcome, run))
 
     def _ended(self, batch: list[Request], outcome: list[Array] | SeatrialError, run: Run) -> None:
         self._running -= 1
@@ -244,35 +243,3 @@ class Batcher:
     def _rest(self) -> None:
         if self._idle is not None and not self._idle.done() and not self._running and not len(self.queue):
             self._idle.set_result(None)
-
-
-def joined(batch: Sequence[Request]) -> Mapping[str, Array]:
-    """The feeds of a batch as one."""
-    first = batch[0].feeds
-    if len(batch) == 1:
-        return first
-    return {name: np.concatenate([each.feeds[name] for each in batch]) for name in first}
-
-
-def split(outputs: Sequence[Array], rows: Sequence[int]) -> list[list[Array]] | None:
-    """Each request's rows of the outputs; None when the outputs do not have as many rows as went in."""
-    if len(rows) == 1:
-        return [list(outputs)]
-    total = sum(rows)
-    if any(each.shape[:1] != (total,) for each in outputs):
-        return None
-    parts, start = [], 0
-    for count in rows:
-        parts.append([each[start : start + count] for each in outputs])
-        start += count
-    return parts
-
-
-def digest(feeds: Mapping[str, Array]) -> bytes:
-    """What a request is known by when it comes again."""
-    told = hashlib.blake2b(digest_size=16)
-    for name in sorted(feeds):
-        array = np.ascontiguousarray(feeds[name])
-        told.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        told.update(array.tobytes() if array.dtype.kind != "O" else repr(array.tolist()).encode())
-    return told.digest()
