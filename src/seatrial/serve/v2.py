@@ -146,16 +146,7 @@ def _tensor(entry: Any, where: str, view: memoryview, offset: int) -> tuple[str,
     name, kind, shape = entry.get("name"), entry.get("datatype"), entry.get("shape")
     if not isinstance(name, str):
         raise ContractViolation(f"{where}.name: expected a name")
-    if not isinstance(kind, str) or kind not in DATATYPES:
-        raise ContractViolation(
-            f"{where}.datatype: {_short(kind)} is no datatype", hint="there are: " + ", ".join(DATATYPES)
-        )
-    if not isinstance(shape, list) or [
-        each for each in shape if type(each) is not int or not 0 <= each <= _LARGEST
-    ]:
-        raise ContractViolation(f"{where}.shape: expected a list of whole numbers, not {_short(shape)}")
-    if len(shape) > _MOST_AXES:
-        raise ContractViolation(f"{where}.shape: {len(shape)} axes, at most {_MOST_AXES} can be")
+    check_tensor(kind, shape, where)
     own = entry.get("parameters")
     size = own.get("binary_data_size") if isinstance(own, dict) else None
     if size is None:
@@ -166,6 +157,24 @@ def _tensor(entry: Any, where: str, view: memoryview, offset: int) -> tuple[str,
             f"{where}.parameters.binary_data_size: {_short(size)}, and the body has {left} bytes left"
         )
     return name, from_bytes(view[offset : offset + size], kind, shape, where), offset + size
+
+
+def check_tensor(kind: Any, shape: Any, where: str) -> None:
+    """Insists on a datatype and a shape as the protocol has them.
+
+    Raises:
+        ContractViolation: They are something else.
+    """
+    if not isinstance(kind, str) or kind not in DATATYPES:
+        raise ContractViolation(
+            f"{where}.datatype: {_short(kind)} is no datatype", hint="there are: " + ", ".join(DATATYPES)
+        )
+    if not isinstance(shape, list) or [
+        each for each in shape if type(each) is not int or not 0 <= each <= _LARGEST
+    ]:
+        raise ContractViolation(f"{where}.shape: expected a list of whole numbers, not {_short(shape)}")
+    if len(shape) > _MOST_AXES:
+        raise ContractViolation(f"{where}.shape: {len(shape)} axes, at most {_MOST_AXES} can be")
 
 
 def from_bytes(raw: memoryview | bytes, kind: str, shape: Sequence[int], where: str) -> Array:
@@ -317,7 +326,7 @@ def write_answer(
         array = outputs[place]
         entry: dict[str, Any] = {
             "name": specs[place].name,
-            "datatype": _TYPES.get(array.dtype) or datatype(_plain_dtype(array)),
+            "datatype": datatype_of(array),
             "shape": array.shape,
         }
         if binary:
@@ -360,8 +369,13 @@ def _plain(array: Array) -> Array:
     return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).ravel()
 
 
-def _plain_dtype(array: Array) -> str:
-    return "string" if array.dtype.kind in "OUS" else array.dtype.name
+def datatype_of(array: Array) -> str:
+    """The protocol's name of an array's type.
+
+    Raises:
+        ContractViolation: It has none.
+    """
+    return _TYPES.get(array.dtype) or datatype("string" if array.dtype.kind in "OUS" else array.dtype.name)
 
 
 def to_bytes(array: Array) -> bytes:
@@ -403,7 +417,7 @@ def write_request(
         entries.append(
             {
                 "name": name,
-                "datatype": datatype(_plain_dtype(array)),
+                "datatype": datatype_of(array),
                 "shape": array.shape,
                 "parameters": {"binary_data_size": len(raw)},
             }
