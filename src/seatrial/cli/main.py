@@ -35,6 +35,7 @@ COMMANDS = {
     "diagnose": ("diagnose", "Find out why a deployed model differs from its training side."),
     "infer": ("infer", "Run samples through the contract's pipeline and the model."),
     "serve": ("serve", "Serve models over the Open Inference Protocol v2, batched."),
+    "client": ("client", "Ask a server: is it ready, what has it, what does it answer."),
     "selftest": ("selftest", "Break a good model in every known way; the gate must catch each."),
     "baseline": ("baseline", "List, show and accept baselines."),
     "explain": ("explain", "Say what a finding, a check, a fault or a hypothesis means, and what to do."),
