@@ -47,6 +47,7 @@ class Call:
         payload: What the prediction starts from, for the log's summary of it; not kept longer than the call.
         body: What was sent, for the log's digest; likewise.
         error: What the client was told went wrong; empty: nothing.
+        trace: Of `trace_id`, once somebody asked for it.
     """
 
     log_id: str = ""
@@ -69,6 +70,7 @@ class Call:
     payload: Any = None
     body: bytes | bytearray | memoryview = b""
     error: str = ""
+    trace: str = ""
 
     def identify(self, headers: Mapping[bytes, bytes]) -> None:
         """Takes the client's log id and trace context, or makes what is missing.
@@ -91,10 +93,12 @@ class Call:
 
     @property
     def trace_id(self) -> str:
-        """32 hexadecimal digits: the client's trace, or the log id where it can be one; empty: neither."""
-        if self.traceparent:
-            return self.traceparent[3:35]
-        return self.log_id if _TRACE_ID.fullmatch(self.log_id) else ""
+        """32 hexadecimal digits: the client's trace, else the log id where it can be one, else made."""
+        if not self.trace:
+            parent = self.traceparent[3:35]
+            own = self.log_id if _TRACE_ID.fullmatch(self.log_id) else ""
+            self.trace = parent or own or made_id()
+        return self.trace
 
     def release(self) -> None:
         """Lets go of the tensors and of the bytes; for the end of a request."""

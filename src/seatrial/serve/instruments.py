@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,11 +14,14 @@ from seatrial.serve.model import ServedModel
 from seatrial.serve.processes import process_families
 from seatrial.serve.queueing import Request, Run
 from seatrial.serve.service import InferenceService
+from seatrial.serve.status import Code
 
 MODEL = ("model", "version")
 PREFIX = "seatrial"
 
-Listener = Callable[[Call, int, float], None]
+_log = logging.getLogger("seatrial.serve")
+
+Listener = Callable[[Call, Code, float], None]
 Key = tuple[str, str, str]
 
 _TALLIED = {
@@ -62,7 +66,8 @@ class Instruments:
             f"{PREFIX}_degraded_total", "Answers from a rung of the ladder.", (*MODEL, "rung")
         )
         self._counted = (self._requests, self._seconds, self._queue, self._device, self._rows, self._degraded)
-        families: list[Family] = [*self._counted, *self._tallies(), *self._state(), *process_families(service)]
+        read = (*self._tallies(), *self._state(), *process_families(service))
+        families: tuple[Family, ...] = (*self._counted, *read)
         for each in families:
             self._metrics.add(each)
 
@@ -102,12 +107,12 @@ class Instruments:
 
         model.batcher.tally.batched = batched
 
-    def answered(self, call: Call, code: int) -> None:
+    def answered(self, call: Call, code: Code) -> None:
         """One request is answered, or its client is gone; every front says so once a request.
 
         Args:
             call: With all that became of it; lets go of its tensors here.
-            code: Of the protocol: an HTTP status, or gRPC's.
+            code: An HTTP status, or the name of gRPC's.
         """
         now = self._clock()
         key = (call.model, call.version, call.route)
@@ -117,8 +122,11 @@ class Instruments:
         series.observe(code, now - call.began)
         if call.degraded:
             self._degraded.labelled(call.model, call.version, call.degraded).add()
-        for each in self._listeners:
-            each(call, code, now)
+        try:
+            for each in self._listeners:
+                each(call, code, now)
+        except Exception:  # noqa: BLE001 - what is told about an answer must not cost it
+            _log.exception("an answer could not be logged")
         call.release()
 
     def text(self) -> str:
@@ -178,9 +186,9 @@ class _Series:
     def __init__(self, key: Key, requests: Counter, seconds: Histogram) -> None:
         self._key, self._requests = key, requests
         self._seconds: Distribution = seconds.labelled(*key)
-        self._codes: dict[int, Count] = {}
+        self._codes: dict[Code, Count] = {}
 
-    def observe(self, code: int, seconds: float) -> None:
+    def observe(self, code: Code, seconds: float) -> None:
         """Counts one answer."""
         count = self._codes.get(code)
         if count is None:

@@ -68,6 +68,7 @@ class Server:
         await self._service.close()
         if self._server is not None:
             await self._server.wait_closed()
+        await asyncio.to_thread(self._front.instruments.close)
 
     def hurry(self) -> None:
         """Makes a `stop` that waits end now."""

@@ -27,7 +27,7 @@ from seatrial.errors import UsageError
 
 _HINT = "see docs/how-to/serve-versions.md for an example"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
-_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"  # RFC 9110, 5.6.2
+_HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"  # RFC 9110, 5.6.2
 
 
 def _from_folder(path: Path, info: ValidationInfo) -> Path:
@@ -36,6 +36,13 @@ def _from_folder(path: Path, info: ValidationInfo) -> Path:
 
 
 FilePath = Annotated[Path, AfterValidator(_from_folder)]
+
+
+def _target(text: str, info: ValidationInfo) -> str:
+    return text if text == "-" else str(_from_folder(Path(text), info))
+
+
+LogTarget = Annotated[str, AfterValidator(_target)]
 
 
 class _Settings(BaseModel):
@@ -105,7 +112,7 @@ class Route(_Settings):
     @field_validator("sticky")
     @classmethod
     def _a_header(cls, name: str) -> str:
-        if name and not re.fullmatch(_TOKEN, name):
+        if name and not re.fullmatch(_HEADER_NAME, name):
             raise ValueError(f"'{name[:80]}' is no name of a header")
         return name
 
@@ -114,7 +121,7 @@ class Route(_Settings):
     def _rules(cls, rules: dict[str, str]) -> dict[str, str]:
         for rule in rules:
             name, colon, value = rule.partition(":")
-            if not (colon and value.strip() and re.fullmatch(_TOKEN, name.strip())):
+            if not (colon and value.strip() and re.fullmatch(_HEADER_NAME, name.strip())):
                 raise ValueError(f"'{rule[:80]}': expected 'Header: value'")
         return rules
 
@@ -207,10 +214,12 @@ class Log(_Settings):
     Attributes:
         requests: File of one JSON line a request; `-` is the error stream; None: no lines.
         traces: URL of an OpenTelemetry collector (OTLP over HTTP); empty: no spans.
+        trace_share: Of the requests that come without a trace, how many get spans.
     """
 
-    requests: str | None = None
-    traces: str = ""
+    requests: LogTarget | None = None
+    traces: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    trace_share: float = Field(default=1.0, ge=0, le=1)
 
 
 class Bounds(_Settings):

@@ -109,3 +109,57 @@ def told(error: BaseException) -> str:
     if isinstance(error, SeatrialError):
         return error.message + (f" ({error.hint})" if error.hint else "")
     return str(error) if isinstance(error, TimeoutError) else "the server failed; its log says why"
+
+
+Code = int | str  # of an answer: a number over HTTP, a name over gRPC
+
+_GRPC_REFUSED = (
+    "INVALID_ARGUMENT", "NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED", "FAILED_PRECONDITION",
+    "OUT_OF_RANGE", "UNIMPLEMENTED", "RESOURCE_EXHAUSTED", "UNAVAILABLE",
+)  # fmt: skip
+
+
+def verdict_of(code: Code) -> str:
+    """What an answer says in one word: `ok`, `refused` (by rule or for lack of room), `error` or `gone`."""
+    if isinstance(code, str):
+        if code in ("OK", "CANCELLED"):
+            return "ok" if code == "OK" else "gone"
+        return "refused" if code in _GRPC_REFUSED else "error"
+    if code < 400:
+        return "ok"
+    if code == GONE:
+        return "gone"
+    return "refused" if code < BUG or code == BUSY else "error"
+
+
+def servers_fault(status: int) -> bool:
+    """Whether a server says with this that it is itself at fault, not the request."""
+    return status >= 500
+
+
+# By HTTP status: one table decides what an error is, this one how gRPC says it (its codes have no numbers here).
+_GRPC = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
+    409: "ABORTED",
+    413: "RESOURCE_EXHAUSTED",
+    415: "INVALID_ARGUMENT",
+    422: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    431: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+    507: "RESOURCE_EXHAUSTED",
+}
+
+
+def grpc_code_of(error: BaseException) -> str:
+    """The gRPC status an error is answered with, by name; what HTTP alone knows is `UNKNOWN`."""
+    return _GRPC.get(status_of(error), "UNKNOWN")

@@ -1,0 +1,149 @@
+"""What is told of one request once it is answered: how long each phase took, what came in, what became of it.
+
+Never the content: digests, lengths, sizes and shapes only.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seatrial.serve.call import Call
+from seatrial.serve.model import ServedModel
+from seatrial.serve.queueing import Request
+from seatrial.serve.status import Code, verdict_of
+
+MOST_TENSORS = 16  # told by shape in one line
+LONGEST_ERROR = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One phase of a request.
+
+    Attributes:
+        name: `read`, `prepare`, `queue`, `device` or `answer`.
+        began: On the server's clock in seconds.
+        ended: Likewise.
+        model: Whose queue or device it was.
+        request: What the batcher made of it.
+    """
+
+    name: str
+    began: float
+    ended: float
+    model: ServedModel | None = None
+    request: Request | None = None
+
+
+def intervals(call: Call, now: float) -> Iterator[Interval]:
+    """The phases of a call, in order; a pipeline's models may overlap.
+
+    Args:
+        call: Before it lets go of its stages.
+        now: When it was answered.
+    """
+    yield Interval("read", call.began, call.complete)
+    stages = call.stages
+    if not stages:
+        yield Interval("answer", call.complete, now)
+        return
+    yield Interval("prepare", call.complete, stages[0][1].arrived)
+    last = stages[0][1].arrived
+    for model, request in stages:
+        run = request.run
+        if run is None:  # it was never on a device
+            yield Interval("queue", request.arrived, now, model, request)
+            last = now
+            continue
+        ended = run.ended or now
+        yield Interval("queue", request.arrived, run.began, model, request)
+        yield Interval("device", run.began, ended, model, request)
+        last = max(last, ended)
+    yield Interval("answer", last, now)
+
+
+def fields_of(call: Call, code: Code, now: float) -> dict[str, Any]:
+    """What a line tells of a call, but for the time and the digest.
+
+    Args:
+        call: Before it lets go of its stages.
+        code: What it was answered with.
+        now: When, on the server's clock.
+    """
+    verdict = verdict_of(code)
+    fields: dict[str, Any] = {
+        "log_id": call.log_id,
+        "trace_id": call.trace_id,
+        "client": call.client,
+        "route": call.route,
+        "model": call.model,
+        "version": call.version,
+        "code": code,
+        "verdict": "degraded" if call.degraded and verdict == "ok" else verdict,
+    }
+    if call.degraded:
+        fields["rung"] = call.degraded
+    if call.error:
+        fields["error"] = call.error[:LONGEST_ERROR]
+    fields["seconds"] = _seconds(call, now)
+    if call.stages:
+        fields |= _batch(call)
+    fields["input"] = _tensors(call)
+    return fields
+
+
+def _seconds(call: Call, now: float) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for each in intervals(call, now):
+        found[each.name] = found.get(each.name, 0.0) + max(each.ended - each.began, 0.0)
+    found |= call.seconds
+    found["total"] = now - call.began
+    return {name: round(seconds, 6) for name, seconds in found.items()}
+
+
+def _batch(call: Call) -> dict[str, Any]:
+    _, request = call.stages[-1]
+    told: dict[str, Any] = {"rows": request.rows}
+    if request.run is not None:
+        told |= {"batch_rows": request.run.rows, "device": request.run.device}
+    if len(call.stages) > 1:
+        stages: dict[str, int] = {}
+        for model, _ in call.stages:
+            stages[model.name] = stages.get(model.name, 0) + 1
+        told["stages"] = stages
+    return told
+
+
+def _tensors(call: Call) -> dict[str, Any]:
+    """What came in, without looking into it."""
+    told = dict(call.facts)
+    if isinstance(call.payload, str):
+        told["text_length"] = len(call.payload)
+    if call.stages:
+        feeds = call.stages[0][1].feeds
+        told["tensors"] = {name: list(feeds[name].shape) for name in list(feeds)[:MOST_TENSORS]}
+        texts = [each for each in feeds.values() if each.dtype.kind in "OUS"]
+        if texts and "text_length" not in told:
+            told["text_length"] = sum(len(each) for array in texts for each in np.ravel(array)[:64])
+    if call.body:
+        told["bytes"] = len(call.body)
+    return told
+
+
+def picture_size(data: bytes) -> list[int] | None:
+    """Width and height of a picture from its first bytes; None: it is none that can be read."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a size that is only told, not decoded
+            with Image.open(io.BytesIO(data)) as picture:
+                return list(picture.size)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
