@@ -75,6 +75,7 @@ class Batcher:
         self._loop = asyncio.get_running_loop()
         # Not the loop's own: uvloop counts in milliseconds, and queue delays are shorter than that.
         self.clock: Callable[[], float] = time.monotonic
+        self.bereft: Callable[[], None] = _nothing  # called when the last engine is gone, before it is back
         self._timer: asyncio.TimerHandle | None = None
         self._woken = False
         self._draining = False
@@ -117,9 +118,15 @@ class Batcher:
 
     def cancel(self, request: Request) -> None:
         """The caller is gone: a request that waits is taken out; one that runs is let run."""
-        if self.queue.cancel(request):
+        if self.withdraw(request):
             self.tally.cancelled += 1
+
+    def withdraw(self, request: Request) -> bool:
+        """Takes a request that waits out again, because somebody else answers; False: it does not wait."""
+        found = self.queue.cancel(request)
+        if found:
             self._rest()
+        return found
 
     async def drain(self) -> None:
         """Takes nothing new, finishes what is there, then ends the engines."""
@@ -231,6 +238,8 @@ class Batcher:
 
     def _died(self, error: SeatrialError) -> None:
         self.tally.deaths += 1
+        if not any(each.ready for each in self.devices):
+            self.bereft()
 
     @staticmethod
     def _tell(request: Request, outcome: list[Array] | BaseException) -> None:
@@ -243,3 +252,7 @@ class Batcher:
     def _rest(self) -> None:
         if self._idle is not None and not self._idle.done() and not self._running and not len(self.queue):
             self._idle.set_result(None)
+
+
+def _nothing() -> None:
+    pass
