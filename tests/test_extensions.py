@@ -55,3 +55,13 @@ def test_a_missing_engine_names_its_extra() -> None:
     assert caught.value.hint == "pip install 'seatrial[paddle]'"
     assert not lazy.installed("an_engine_nobody_has")
     assert lazy.version("an-engine-nobody-has") == ""
+
+
+def test_a_package_that_is_half_installed_takes_nothing_down(room: str, tmp_path: Path) -> None:
+    (tmp_path / "half-1.0.dist-info").mkdir()
+    whole = tmp_path / "whole-1.0.dist-info"
+    whole.mkdir()
+    (whole / "METADATA").write_text("Metadata-Version: 2.1\nName: whole\nVersion: 1.0\n")
+    (whole / "entry_points.txt").write_text("[seatrial.room_under_test]\ndelta = guest_of_room:THING\n")
+    (tmp_path / "guest_of_room.py").write_text("class THING:\n    name = 'delta'\n")
+    assert list(extensions.find(room, "THING")) == ["alpha", "beta", "delta"]

@@ -41,7 +41,7 @@ def find(package: str, attribute: str) -> dict[str, Any]:
             )
         objects.append(getattr(module, attribute))
     group = "seatrial." + package.rpartition(".")[2]
-    objects += [entry.load() for entry in metadata.entry_points(group=group)]
+    objects += [entry.load() for entry in _entry_points(group)]
     found: dict[str, Any] = {}
     for extension in sorted(objects, key=lambda each: str(each.name)):
         if extension.name in found:
@@ -61,3 +61,13 @@ def get(package: str, attribute: str, name: str) -> Any:
         room = package.rpartition(".")[2]
         raise NotFound(f"no '{name}' among the {room}", hint="there are: " + ", ".join(found))
     return found[name]
+
+
+def _entry_points(group: str) -> list[metadata.EntryPoint]:
+    try:
+        return list(metadata.entry_points(group=group))
+    except AttributeError:
+        # A package that is half installed has no name, and the library trips over it (CPython 3.11): one
+        # broken neighbor must not take everything down.
+        whole = [each for each in metadata.distributions() if each.read_text("METADATA")]
+        return [entry for each in whole for entry in each.entry_points if entry.group == group]
