@@ -58,7 +58,7 @@ def test_a_missing_engine_names_its_extra() -> None:
 
 
 def test_a_package_that_is_half_installed_takes_nothing_down(room: str, tmp_path: Path) -> None:
-    (tmp_path / "half-1.0.dist-info").mkdir()
+    (tmp_path / "-alf-1.0.dist-info").mkdir()  # as an installer leaves one that it was replacing
     whole = tmp_path / "whole-1.0.dist-info"
     whole.mkdir()
     (whole / "METADATA").write_text("Metadata-Version: 2.1\nName: whole\nVersion: 1.0\n")
