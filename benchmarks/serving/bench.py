@@ -4,8 +4,8 @@
                                        [--seconds S] [--repeats N] [--others N] [--again]
 
 Each peer is installed into a throw-away environment under `.side/peers` when it is first asked for. After
-every single run the JSON is written; what stands in it is not measured again, so a bench that was stopped goes
-on where it was. `--only table` prints what was measured so far.
+every single run the JSON is written; what stands in it is not measured again, so that a stopped bench goes on
+where it was. `--only table` prints what was measured so far.
 
 Servers take turns: one repeat of every load on each server, then the next repeat, so that a slow minute of
 the machine meets all of them. Server and client run in the round-robin class where that is permitted.
@@ -154,7 +154,8 @@ def _gone(results: Results, options: argparse.Namespace, *, realtime: bool) -> N
 def _say(row: dict[str, Any]) -> None:
     answered, name = row["answered"], f"{row['server']:18} {row['load']:12} #{row['repeat']}"
     print(
-        f"{name} {row['rps']:9.1f}/s  mean {answered['mean_ms']:8.2f}  P99 {answered['p99_ms']:8.2f} ms  CPU {row['server_cpu_us']:6.0f} us a request"
+        f"{name} {row['rps']:9.1f}/s  mean {answered['mean_ms']:8.2f}  P99 {answered['p99_ms']:8.2f} ms"
+        f"  CPU {row['server_cpu_us']:6.0f} us a request"
         f"  others {row['foreign_cpus']:.2f} CPUs",
         flush=True,
     )

@@ -1,4 +1,4 @@
-"""The best there can be: the same requests at the same times on the same device, by a server that costs nothing.
+"""The best there can be: the same requests at the same times, on a device whose server costs nothing.
 
 The rule is the one that all good batchers share: a batch is formed when the device is free, and waits for
 company at most `delay` counted from its oldest request.

@@ -1,8 +1,8 @@
 """The models that every server serves, and the bytes that a client sends for each.
 
 `sim` is a device that is simulated: 14 ms + 0.3 ms a row, so that what is measured is the server and nothing
-else (its graph only tells the interface). `tiny` is an MLP whose batch of one takes 11 us, so that the server is
-the cost. `encoder` is a transformer of four layers, in which the model is the cost.
+else (its graph only tells the interface). `tiny` is an MLP whose batch of one takes 11 us: the server is the
+cost. `encoder` is a transformer of four layers, in which the model is the cost.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a peer's server runs: the simulated device or an ONNX model. Runs in the peer's own environment.
 
 Told by the environment: BENCH_MODEL (`sim`, `tiny`, `encoder`), BENCH_FOLDER (where the ONNX files lie),
-BENCH_INPUT, BENCH_THREADS, BENCH_BASE and BENCH_ROW (seconds of the simulated device), BENCH_ROWS (a file that
-gets one line with the rows of each batch that was run).
+BENCH_INPUT, BENCH_THREADS, BENCH_BASE and BENCH_ROW (seconds of the simulated device), BENCH_ROWS (a file
+that gets one line with the rows of each batch that was run).
 """
 
 from __future__ import annotations

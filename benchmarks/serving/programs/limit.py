@@ -1,4 +1,4 @@
-"""ONNX Runtime in a loop, without a server: MODEL INPUT WIDTH THREADS SECONDS. Prints rows a second as JSON."""
+"""ONNX Runtime in a loop, without a server: MODEL INPUT WIDTH THREADS SECONDS. Prints JSON."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The model behind LitServe."""
-
-from __future__ import annotations
+"""The model behind LitServe, which reads annotations: they are not postponed here."""
 
 from typing import Any
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from seatrial import lazy
-from seatrial.errors import UsageError
+from seatrial.errors import SeatrialError, UsageError
 
 if TYPE_CHECKING:
+    from seatrial.serve.assembly import Assembly
     from seatrial.serve.settings import Settings
 
 # Which option says what in `serve.yaml`: of the server, of its limits, of each model.
@@ -54,27 +57,37 @@ _MODEL = {
 def command(*, models: tuple[str, ...], config: Path | None, **options: Any) -> int:
     """Serve each of MODELS, and those of the configuration, until SIGTERM.
 
-    SIGTERM lets what is under way finish. A model's contract is found beside it. How requests are batched is
-    measured at load and printed.
+    SIGTERM lets what is under way finish; SIGHUP reads the configuration and the models' folders again. A
+    model's contract is found beside it. How requests are batched is measured at load and printed.
     """
     uvloop = lazy.load("uvloop", extra="serve")
     for needed in ("httptools", "orjson"):
         lazy.load(needed, extra="serve")
-    uvloop.run(_serve(_settings(models, config, options)))
+    uvloop.run(_serve(partial(_settings, models, config, options)))
     return 0
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(read: Callable[[], Settings]) -> None:
     from seatrial.serve.assembly import assemble
     from seatrial.serve.server import until_signalled
 
+    settings = read()
     assembly = assemble(settings)
     address = await assembly.start(click.echo)
     for name in settings.models:
         click.echo(f"ready: {address}/v2/models/{name}  (and {address}/v1/models/{name}/predict)")
     await until_signalled(
-        assembly.server, told=lambda name: click.echo(f"{name}: finishing what is under way", err=True)
+        assembly.server,
+        told=lambda name: click.echo(f"{name}: finishing what is under way", err=True),
+        hung_up=partial(_reload, assembly, read),
     )
+
+
+def _reload(assembly: Assembly, read: Callable[[], Settings]) -> None:
+    try:
+        assembly.reload(read())
+    except SeatrialError as error:
+        click.echo(f"SIGHUP: nothing was changed: {error.message}", err=True)
 
 
 def _settings(models: tuple[str, ...], config: Path | None, options: dict[str, Any]) -> Settings:

@@ -1,6 +1,7 @@
 """What goes in and out of a model: specs, pipelines as data, the contract, held-out samples."""
 
 from seatrial.contract._held_out_files import digest_of_samples
+from seatrial.contract.cases import Case, Cases, Tolerance, read_cases, write_cases
 from seatrial.contract.config import contract_from_config, find_config
 from seatrial.contract.contract import Contract, draft_contract
 from seatrial.contract.document import dump_contract, fingerprinted, load_contract, save_contract
@@ -12,6 +13,8 @@ from seatrial.contract.tensor import TensorSpec
 
 __all__ = [
     "Batch",
+    "Case",
+    "Cases",
     "Context",
     "Contract",
     "HeldOut",
@@ -19,6 +22,7 @@ __all__ = [
     "Sample",
     "StepCall",
     "TensorSpec",
+    "Tolerance",
     "check_feeds",
     "collate",
     "contract_from_config",
@@ -29,7 +33,9 @@ __all__ = [
     "find_config",
     "fingerprinted",
     "load_contract",
+    "read_cases",
     "read_held_out",
     "save_contract",
     "scatter",
+    "write_cases",
 ]

@@ -110,6 +110,14 @@ class FeedCheck:
         passed.shape = shape_of(passed) if self._shape is None else self._shape
         return passed
 
+    def vouched(self, feeds: Mapping[str, Array]) -> Checked:
+        """Feeds in the graph's order that passed these very specs already, in another process of ours."""
+        passed = Checked(feeds)
+        passed.specs = self.specs
+        passed.rows = passed[self._first].shape[0] if self._first is not None else 1
+        passed.shape = shape_of(passed) if self._shape is None else self._shape
+        return passed
+
     def __call__(self, feeds: Mapping[str, Array]) -> Checked:
         """The feeds in the graph's order.
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from seatrial.serve.keeper import Keeper
 from seatrial.serve.limits import Limits
-from seatrial.serve.loading import choice_lines, open_version, serving_options
-from seatrial.serve.model import ServedModel
+from seatrial.serve.loading import choice_lines
+from seatrial.serve.observing import observe
 from seatrial.serve.repository import Repository
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.server import Server
 from seatrial.serve.service import InferenceService
-from seatrial.serve.settings import Bounds, Model, Settings
+from seatrial.serve.settings import Bounds, Settings
 
 Told = Callable[[str], None]
 
@@ -45,22 +45,23 @@ class Assembly:
         Raises:
             SeatrialError: A model cannot be loaded, or the address cannot be had.
         """
+        keeper, settings = self.service.keeper, self.settings
+        keeper.told = lambda model: told("\n".join(choice_lines(model)))
         try:
-            for name, model in self.settings.models.items():
-                await self._load(name, model, told)
-            return await self.server.start(self.settings.host, self.settings.port)
+            await keeper.start()
+            if settings.watch_seconds:
+                keeper.begin(keeper.watch(settings.watch_seconds))
+            return await self.server.start(settings.host, settings.port)
         except BaseException:
             await self.service.close()
             raise
 
-    async def _load(self, name: str, model: Model, told: Told) -> None:
-        artifact, contract, source = await asyncio.to_thread(open_version, model.path)
-        served = ServedModel(name, "1", artifact, contract, options=serving_options(model.options))
-        self.repository.add(served)
-        told(f"{name}: contract {source}")
-        await served.load()
-        for line in choice_lines(served):
-            told(line)
+    def reload(self, settings: Settings) -> None:
+        """Begins to make the models what new settings and the files say; nothing that serves is interrupted.
+
+        What is no model (addresses, access, limits) stays as it was until the next start.
+        """
+        self.service.keeper.begin(self.service.keeper.reload(settings.models))
 
 
 def assemble(settings: Settings) -> Assembly:
@@ -72,8 +73,9 @@ def assemble(settings: Settings) -> Assembly:
         UsageError: The settings contradict each other, or name files that are not there.
     """
     repository = Repository()
-    service = InferenceService(repository)
+    service = InferenceService(repository, keeper=Keeper(repository, settings.models))
     front = RestFront(service, limits=limits_of(settings.limits))
+    observe(front.instruments, settings.log)
     return Assembly(settings, repository, service, front, Server(service, front))
 
 

@@ -15,6 +15,7 @@ from seatrial.serve.processes import process_families
 from seatrial.serve.queueing import Request, Run
 from seatrial.serve.service import InferenceService
 from seatrial.serve.status import Code
+from seatrial.serve.traffic_metrics import traffic_families
 
 MODEL = ("model", "version")
 PREFIX = "seatrial"
@@ -63,10 +64,15 @@ class Instruments:
         )
         self._rows = Histogram(f"{PREFIX}_batch_rows", "Rows of a batch.", MODEL, bounds=ROWS)
         self._degraded = Counter(
-            f"{PREFIX}_degraded_total", "Answers from a rung of the ladder.", (*MODEL, "rung")
+            f"{PREFIX}_degraded_total", "Answers from a rung of the ladder.", (*MODEL, "rung", "why")
         )
         self._counted = (self._requests, self._seconds, self._queue, self._device, self._rows, self._degraded)
-        read = (*self._tallies(), *self._state(), *process_families(service))
+        read = (
+            *self._tallies(),
+            *self._state(),
+            *process_families(service),
+            *traffic_families(service.traffic),
+        )
         families: tuple[Family, ...] = (*self._counted, *read)
         for each in families:
             self._metrics.add(each)
@@ -121,7 +127,7 @@ class Instruments:
             series = self._series[key] = _Series(key, self._requests, self._seconds)
         series.observe(code, now - call.began)
         if call.degraded:
-            self._degraded.labelled(call.model, call.version, call.degraded).add()
+            self._degraded.labelled(call.model, call.version, call.degraded, call.why).add()
         try:
             for each in self._listeners:
                 each(call, code, now)

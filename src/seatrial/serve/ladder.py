@@ -9,7 +9,6 @@ an answer worse than it would have been. An error that is the request's own goes
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -23,20 +22,16 @@ from seatrial.serve.steps import CachedAnswer, DeclaredError, Step
 
 _log = logging.getLogger("seatrial.serve")
 
-Tally = Counter[tuple[str, str, str, str]]  # model, version, rung, why
-
 
 class Ladder:
     """One model's rungs.
 
     Args:
         rungs: From the top, with what each does.
-        tally: Counts degraded answers by model, version, rung and reason.
     """
 
-    def __init__(self, rungs: Sequence[tuple[Rung, Step]], tally: Tally) -> None:
+    def __init__(self, rungs: Sequence[tuple[Rung, Step]]) -> None:
         self.rungs = tuple(rungs)
-        self.tally = tally
         self.under_way: set[_Descent] = set()
         self.caches = [step for _, step in self.rungs if isinstance(step, CachedAnswer)]
 
@@ -157,8 +152,7 @@ class _Descent:
         if isinstance(outcome, BaseException) and not isinstance(step, DeclaredError):
             self._after(step, outcome)
             return
-        model, call = self._model, self._ask.call
-        self._ladder.tally[model.name, model.version, step.name, why] += 1
+        call = self._ask.call
         call.degraded = f"{call.degraded}, {step.name}" if call.degraded else step.name  # a pipeline's stages
         call.why = why
         self._ask.done(outcome)

@@ -11,12 +11,13 @@ from typing import Any
 from seatrial.contract import Contract, TensorSpec
 from seatrial.contract.sample import Array
 from seatrial.errors import ModelError
-from seatrial.model import Artifact
+from seatrial.model import Artifact, open_model
 from seatrial.runtimes import FeedCheck, SessionOptions, available_runtimes, open_session
 from seatrial.serve.batcher import Batcher, Tally
 from seatrial.serve.device import AsyncSession
 from seatrial.serve.profile import SIZES, Choice, Profile, choose, measure
 from seatrial.serve.queueing import Policy, Request
+from seatrial.serve.stamps import Stamp, stamp_of_files
 
 SMALLEST_QUEUE = 64
 QUEUE_SECONDS = 0.05  # of work that may wait; what comes on top would wait longer than it is worth
@@ -86,7 +87,7 @@ class ServedModel:
         if opens is None:
             if self.runtime == "auto":
                 self.runtime = next(iter(available_runtimes(artifact)), "auto")
-            opens = partial(_session, artifact, self.runtime, self.options)
+            opens = partial(_session, artifact, self.runtime, self.options, _stamp(artifact))
         self._loop = asyncio.get_running_loop()
         self._holds = 0
         self._let_go: asyncio.Event | None = None
@@ -213,10 +214,20 @@ class ServedModel:
         await self.batcher.drain()
 
 
-def _session(artifact: Artifact, runtime: str, options: ServingOptions) -> Any:
+def _session(artifact: Artifact, runtime: str, options: ServingOptions, stamp: Stamp) -> Any:
+    # An engine that died long after the files were replaced must not come back as another version.
+    if _stamp(artifact) != stamp and open_model(artifact.path).digest != artifact.digest:
+        raise ModelError(
+            f"the files of {artifact.path} are not those that were loaded",
+            hint="give each version a folder of its own",
+        )
     # Unverified: feeds were checked request by request, so that one cannot fail a whole batch.
     session = SessionOptions(threads=options.threads, timeout=options.timeout, cpu_limit=_FOR_EVER)
     return open_session(artifact, runtime, session, unverified=True)
+
+
+def _stamp(artifact: Artifact) -> Stamp:
+    return stamp_of_files([each.path for each in artifact.files])
 
 
 _FOR_EVER = 1 << 31  # CPU seconds: a server's engine is not ended for having worked

@@ -75,8 +75,19 @@ class Server:
         self._hurry = True
 
 
-async def until_signalled(server: Server, *, told: Callable[[str], None] = lambda _: None) -> None:
-    """Waits for SIGTERM or SIGINT, then stops the server; a second signal does not wait for anybody."""
+async def until_signalled(
+    server: Server,
+    *,
+    told: Callable[[str], None] = lambda _: None,
+    hung_up: Callable[[], None] = lambda: None,
+) -> None:
+    """Waits for SIGTERM or SIGINT, then stops the server; a second signal does not wait for anybody.
+
+    Args:
+        server: That listens.
+        told: The name of the signal.
+        hung_up: Called at each SIGHUP, which stops nothing.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
@@ -89,9 +100,10 @@ async def until_signalled(server: Server, *, told: Callable[[str], None] = lambd
 
     for each in _SIGNALS:
         loop.add_signal_handler(each, signalled, each.name)
+    loop.add_signal_handler(signal.SIGHUP, hung_up)
     try:
         await stop.wait()
         await server.stop()
     finally:
-        for each in _SIGNALS:
+        for each in (*_SIGNALS, signal.SIGHUP):
             loop.remove_signal_handler(each)

@@ -11,15 +11,21 @@ from typing import Any
 
 from seatrial.contract import Context
 from seatrial.contract.sample import Array, Payload
-from seatrial.errors import Unavailable, UsageError
+from seatrial.errors import NotFound, Unavailable, UsageError
+from seatrial.serve.ask import Ask
 from seatrial.serve.call import Call
+from seatrial.serve.keeper import Keeper
+from seatrial.serve.metadata import model_metadata
 from seatrial.serve.model import Outcome, ServedModel
+from seatrial.serve.pipeline import ServedPipeline
 from seatrial.serve.queueing import PRIORITIES
 from seatrial.serve.repository import Repository
+from seatrial.serve.traffic import Traffic
 
 MOST_PREPARING = 256  # payloads that may wait for a thread
 
 Cancel = Callable[[], None]
+Answering = ServedModel | ServedPipeline
 
 
 class InferenceService:
@@ -27,13 +33,23 @@ class InferenceService:
 
     Args:
         repository: The models; more may come and go later.
+        keeper: Loads and unloads them; without one they stay as they are.
         threads: That prepare payloads; by default one a processor, at most 8.
     """
 
-    def __init__(self, repository: Repository | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        repository: Repository | None = None,
+        *,
+        keeper: Keeper | None = None,
+        threads: int | None = None,
+    ) -> None:
         self.repository = repository or Repository()
+        self.keeper = keeper or Keeper(self.repository)
+        self.traffic = Traffic(self.repository)
         self._threads = threads or min(os.cpu_count() or 1, 8)
         self.pool = ThreadPoolExecutor(self._threads, thread_name_prefix="seatrial-prepare")
+        self.pipelines: dict[str, ServedPipeline] = {}
         self.preparing = 0
         self._draining = False
 
@@ -45,10 +61,10 @@ class InferenceService:
     @property
     def ready(self) -> bool:
         """Whether every model answers."""
-        return not self._draining and all(each.ready for each in self.models)
+        return not self._draining and all(each.ready for each in (*self.models, *self.pipelines.values()))
 
-    def model(self, name: str, version: str, call: Call) -> ServedModel:
-        """The model that a request is for; without a version the current one.
+    def model(self, name: str, version: str, call: Call) -> Answering:
+        """The model or pipeline that a request is for; without a version the current one.
 
         Args:
             name: As the client says it.
@@ -57,14 +73,47 @@ class InferenceService:
 
         Raises:
             NotFound: There is no such model or version.
+            Unavailable: None of the versions that the route names is ready.
         """
+        if self.pipelines and name in self.pipelines:
+            pipeline = self.find(name, version)
+            call.model, call.version = pipeline.name, pipeline.version
+            return pipeline
+        plans = self.traffic.plans
+        if plans and (plan := plans.get(name)) is not None:
+            call.pinned = bool(version)
+            version = version or self.traffic.version(plan, name, call)
         model = self.repository.model(name, version)
         call.model, call.version = model.name, model.version
         return model
 
+    def find(self, name: str, version: str = "") -> Answering:
+        """A model or pipeline by its name, for questions about it; requests ask `model`.
+
+        Raises:
+            NotFound: There is no such model or version.
+        """
+        pipeline = self.pipelines.get(name)
+        if pipeline is None:
+            return self.repository.model(name, version)
+        if version not in ("", pipeline.version):
+            raise NotFound(f"'{name}' has no version '{version[:80]}'", hint=f"it has: {pipeline.version}")
+        return pipeline
+
+    def describe(self, name: str, version: str = "") -> dict[str, Any]:
+        """The metadata of a model or pipeline, as the Open Inference Protocol v2 has it.
+
+        Raises:
+            NotFound: There is no such model or version.
+        """
+        found = self.find(name, version)
+        if isinstance(found, ServedPipeline):
+            return found.metadata()
+        return model_metadata(found, self.repository.versions(name))
+
     def infer(
         self,
-        model: ServedModel,
+        model: Answering,
         feeds: Mapping[str, Array],
         done: Callable[[Outcome], None],
         call: Call,
@@ -80,13 +129,19 @@ class InferenceService:
         Raises:
             SeatrialError: The request is refused at once.
         """
-        deadline = _deadline(call.parameters, model.batcher.clock)
-        request = model.submit(feeds, done, deadline=deadline, priority=_priority(call.parameters))
+        if isinstance(model, ServedPipeline):
+            return model.infer(self, feeds, done, call)
+        parameters = call.parameters
+        deadline, priority = _deadline(parameters, model.batcher.clock), _priority(parameters)
+        plans = self.traffic.plans
+        if plans and (plan := plans.get(model.name)) is not None:
+            return plan.infer(model, Ask(feeds, done, call, deadline, priority))
+        request = model.submit(feeds, done, deadline=deadline, priority=priority)
         call.stages.append((model, request))
         return partial(model.batcher.cancel, request)
 
     def predict(
-        self, model: ServedModel, payload: Payload, done: Callable[[Any], None], call: Call
+        self, model: Answering, payload: Payload, done: Callable[[Any], None], call: Call
     ) -> Cancel:
         """A payload as people have it in, the contract's answer out; returns what to call for cancelling.
 
@@ -99,6 +154,8 @@ class InferenceService:
         Raises:
             Unavailable: Too many payloads wait to be prepared.
         """
+        if isinstance(model, ServedPipeline):
+            return model.predict(self, payload, done, call)
         if self.preparing >= MOST_PREPARING:
             raise Unavailable(f"{self.preparing} payloads are being prepared", hint="try again later")
         call.payload = payload
@@ -108,11 +165,15 @@ class InferenceService:
         """Answers what is there, takes nothing new, ends the engines."""
         self._draining = True
         await asyncio.gather(*(each.drain() for each in self.models))
+        await self.keeper.close()
+        self.traffic.close()
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     async def close(self) -> None:
         """Ends the engines at once; who still waits is told."""
         self._draining = True
+        self.traffic.close()
+        await self.keeper.close()
         await asyncio.gather(*(each.batcher.close() for each in self.models))
         self.pool.shutdown(wait=False, cancel_futures=True)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -13,12 +12,12 @@ from seatrial.errors import NotFound, Unavailable, UsageError
 from seatrial.serve.answers import Answers
 from seatrial.serve.ask import Ask, Cancel
 from seatrial.serve.call import Call
-from seatrial.serve.ladder import Ladder, Tally
+from seatrial.serve.ladder import Ladder
 from seatrial.serve.model import ServedModel
 from seatrial.serve.remote import RemoteModel
 from seatrial.serve.repository import Repository
 from seatrial.serve.router import Router
-from seatrial.serve.settings import Route, Rung, Shadow
+from seatrial.serve.settings import Model, Route, Rung, Shadow
 from seatrial.serve.shadow import ShadowLine
 from seatrial.serve.steps import CachedAnswer, DeclaredError, OtherModel, RemoteAnswer, Step, misfit
 
@@ -66,8 +65,8 @@ class Traffic:
     def __init__(self, repository: Repository, draw: Callable[[], float] = random.random) -> None:
         self._repository, self._draw = repository, draw
         self.plans: dict[str, Plan] = {}
-        self.degraded: Tally = Counter()
         self._remotes: list[RemoteModel] = []
+        self._taken: dict[str, Model] = {}
 
     def version(self, plan: Plan, name: str, call: Call) -> str:
         """The version or alias that a plan chooses; empty: the newest.
@@ -81,6 +80,23 @@ class Traffic:
             if plan.ladder is None:
                 raise
             return plan.router.choose(call, partial(self._there, name), self._draw)
+
+    def take(self, models: Mapping[str, Model]) -> None:
+        """Sets what settings say anew; what they said before already stays as it was set since.
+
+        Args:
+            models: Those that are served, by name.
+
+        Raises:
+            UsageError: A route names a version that there is not, or a rung a model that cannot stand in.
+        """
+        for name, model in models.items():
+            before = self._taken.get(name)
+            if model.route != (before.route if before else Route()):
+                self.set_route(name, model.route)
+            if model.degrade != (before.degrade if before else ()):
+                self.set_ladder(name, model.degrade)
+            self._taken[name] = model
 
     def route(self, name: str) -> Route:
         """As it was set.
@@ -126,7 +142,7 @@ class Traffic:
             UsageError: A rung names a model that there is not, or one that cannot stand in.
         """
         steps = [(rung, self._step(name, rung)) for rung in rungs]
-        ladder = Ladder(steps, self.degraded) if steps else None
+        ladder = Ladder(steps) if steps else None
         self._set(name, replace(self.plans.get(name, Plan()), ladder=ladder))
 
     def shadow(self, name: str) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -14,6 +15,8 @@ from seatrial.contract.steps import _geometry
 from seatrial.contract.steps._step import FunctionStep
 from seatrial.contract.steps._values import as_array
 from seatrial.errors import ContractViolation
+
+_T = TypeVar("_T")
 
 SAME_LINE = 10  # pixels between the tops of two boxes that a reader takes as one line
 
@@ -71,7 +74,7 @@ def _db_boxes(
         placed = _placed(outer, place) if short >= min_size + 2 else None
         if placed is not None:
             found.append((placed, score))
-    found = _in_reading_order(found)
+    found = in_reading_order(found)
     boxes = [box if order == "xy" else box[:, ::-1] for box, _ in found]
     return {"boxes": [box.tolist() for box in boxes], "scores": [score for _, score in found]}
 
@@ -128,19 +131,26 @@ def _placed(box: Array, place: _Place) -> Array | None:
     return points if int(width) > 3 and int(height) > 3 else None
 
 
-def _in_reading_order(found: list[tuple[Array, float]]) -> list[tuple[Array, float]]:
-    """Top to bottom; boxes whose tops are within `SAME_LINE` pixels go from left to right."""
-    ordered = sorted(found, key=lambda each: (int(each[0][0, 1]), int(each[0][0, 0])))
+def in_reading_order(
+    found: Sequence[tuple[Array, _T]], *, same_line: int = SAME_LINE
+) -> list[tuple[Array, _T]]:
+    """Top to bottom; boxes whose tops are within `same_line` pixels go from left to right.
+
+    Args:
+        found: Each a box, points (x, y) from the upper left, and what belongs to it.
+        same_line: Pixels.
+    """
+    ordered = sorted(found, key=lambda each: (each[0][0, 1], each[0][0, 0]))
     for place in range(1, len(ordered)):
         at = place
-        while at and _before(ordered[at][0][0], ordered[at - 1][0][0]):
+        while at and _before(ordered[at][0][0], ordered[at - 1][0][0], same_line):
             ordered[at - 1], ordered[at] = ordered[at], ordered[at - 1]
             at -= 1
     return ordered
 
 
-def _before(corner: Array, other: Array) -> bool:
-    return bool(abs(int(corner[1]) - int(other[1])) < SAME_LINE and corner[0] < other[0])
+def _before(corner: Array, other: Array, same_line: int) -> bool:
+    return bool(abs(corner[1] - other[1]) < same_line and corner[0] < other[0])
 
 
 STEP = FunctionStep("db_boxes", "postprocess", "DBNet's map -> text boxes in the source image", _db_boxes)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
+from seatrial.contract import TensorSpec
+from seatrial.contract.sample import Array
 from seatrial.serve import metadata, v2
-from seatrial.serve.model import Outcome, ServedModel
+from seatrial.serve.model import Outcome
 from seatrial.serve.rest.exchange import Exchange
-from seatrial.serve.service import InferenceService
+from seatrial.serve.rest.repository import RepositoryRoutes
+from seatrial.serve.service import Answering, InferenceService
 from seatrial.serve.status import BUSY, OK, Refusal
 
 BINARY = b"application/octet-stream"
@@ -22,6 +26,7 @@ class TensorRoutes:
 
     def __init__(self, service: InferenceService) -> None:
         self._service = service
+        self._repository = RepositoryRoutes(service.keeper)
 
     def __call__(self, exchange: Exchange, words: list[str]) -> None:
         """Answers one request; `words` are the path's behind `/v2`."""
@@ -30,6 +35,8 @@ class TensorRoutes:
                 self._model(exchange, name, version, "".join(rest))
             case ["models", name, *rest] if len(rest) < 2:
                 self._model(exchange, name, "", "".join(rest))
+            case ["repository", *rest]:
+                self._repository(exchange, rest)
             case []:
                 exchange.only("GET")
                 exchange.json(metadata.server_metadata())
@@ -54,17 +61,17 @@ class TensorRoutes:
         if verb == "infer":
             self._infer(exchange, self._service.model(name, version, exchange.call))
             return
-        model = self._service.repository.model(name, version)
         if verb == "ready":
+            model = self._service.find(name, version)
             ready = model.ready
             exchange.json({"name": model.name, "ready": ready}, OK if ready else BUSY)
         else:
-            exchange.json(metadata.model_metadata(model, self._service.repository.versions(name)))
+            exchange.json(self._service.describe(name, version))
 
-    def _infer(self, exchange: Exchange, model: ServedModel) -> None:
+    def _infer(self, exchange: Exchange, model: Answering) -> None:
         exchange.call.route = "infer"
         exchange.plain()
-        request = v2.read_request(exchange.body, _header_length(exchange.headers.get(v2.HEADER_LENGTH)))
+        request = v2.read_request(exchange.body, header_length(exchange.headers.get(v2.HEADER_LENGTH)))
         v2.chosen(request, model.outputs)
         exchange.call.parameters = request.parameters
         done = partial(self._inferred, exchange, model, request)
@@ -75,19 +82,36 @@ class TensorRoutes:
     ) -> None:
         if isinstance(outcome, BaseException):
             exchange.fail(outcome)
-            return
-        try:
-            parts, length = v2.write_answer(model.name, model.version, request, model.outputs, outcome)
-        except Exception as error:  # noqa: BLE001 - an output that cannot be written is this request's alone
-            exchange.fail(error)
-            return
-        if length is None:
-            exchange.respond(OK, parts)
         else:
-            exchange.respond(OK, parts, kind=BINARY, headers={v2.HEADER_LENGTH_NAME: str(length)})
+            write_outputs(exchange, request, model.name, model.version, model.outputs, outcome)
 
 
-def _header_length(value: bytes | None) -> int | None:
+def write_outputs(
+    exchange: Exchange,
+    request: v2.InferRequest,
+    model: str,
+    version: str,
+    specs: Sequence[TensorSpec],
+    outputs: Sequence[Array],
+) -> None:
+    """Answers an inference with what came out, in the form that was asked for; see `v2.write_answer`."""
+    try:
+        parts, length = v2.write_answer(model, version, request, specs, outputs)
+    except Exception as error:  # noqa: BLE001 - an output that cannot be written is this request's alone
+        exchange.fail(error)
+        return
+    if length is None:
+        exchange.respond(OK, parts)
+    else:
+        exchange.respond(OK, parts, kind=BINARY, headers={v2.HEADER_LENGTH_NAME: str(length)})
+
+
+def header_length(value: bytes | None) -> int | None:
+    """What `Inference-Header-Content-Length` says; None: it is not there.
+
+    Raises:
+        Refusal: It is no number.
+    """
     if value is None:
         return None
     if not value.isdigit() or len(value) > 12:

@@ -81,7 +81,9 @@ def _tensor(entry: Any, raw: bytes | None, where: str) -> Array:
 def _no_shared_memory(parameters: Any, where: str) -> None:
     if _SHARED in parameters:
         raise Refusal(
-            "not-offered", f"{where}.parameters.{_SHARED}: shared memory is not offered", hint="send the tensor"
+            "not-offered",
+            f"{where}.parameters.{_SHARED}: shared memory is not offered",
+            hint="send the tensor",
         )
 
 

@@ -18,9 +18,7 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 
 _COMMENT = re.compile(r"//[^\n]*")
 _WORD = re.compile(r'"[^"]*"|[\w.]+|[^\s\w.]')
-_SCALARS = {
-    name.removeprefix("TYPE_").lower(): number for name, number in FieldDescriptorProto.Type.items()
-}
+_SCALARS = {name.removeprefix("TYPE_").lower(): number for name, number in FieldDescriptorProto.Type.items()}
 _OPTIONAL, _REPEATED = FieldDescriptorProto.LABEL_OPTIONAL, FieldDescriptorProto.LABEL_REPEATED
 
 
