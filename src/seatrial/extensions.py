@@ -66,7 +66,7 @@ def get(package: str, attribute: str, name: str) -> Any:
 def _entry_points(group: str) -> list[metadata.EntryPoint]:
     try:
         return list(metadata.entry_points(group=group))
-    except AttributeError:
+    except (AttributeError, TypeError):
         # A package that is half installed has no name, and the library trips over it (CPython 3.11): one
         # broken neighbor must not take everything down.
         whole = [each for each in metadata.distributions() if each.read_text("METADATA")]
