@@ -1,0 +1,58 @@
+"""The golden test: a version answers its own test cases before it answers anybody else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from seatrial.contract import Cases, read_cases
+from seatrial.contract.cases import FOLDER
+from seatrial.errors import ContractViolation, ModelError
+from seatrial.model import Artifact
+from seatrial.serve.model import ServedModel
+
+Golden = Literal["auto", "required", "off"]
+
+
+def cases_of(artifact: Artifact, golden: Golden) -> Cases | None:
+    """The test cases of a model: beside it, or beside the folder `model` that it lies in.
+
+    Raises:
+        ModelError: They are required and not there, or damaged.
+    """
+    if golden == "off":
+        return None
+    here = artifact.graph.parent
+    places = [here, here.parent] if here.name == "model" else [here]
+    for each in places:
+        if (each / FOLDER).is_dir():
+            return read_cases(each / FOLDER)
+    if golden == "required":
+        raise ModelError(
+            f"there is no folder {FOLDER} beside {artifact.graph}",
+            hint="see docs/how-to/serve-versions.md, or set golden: auto",
+        )
+    return None
+
+
+async def prove(model: ServedModel, cases: Cases) -> None:
+    """Runs the test cases as clients would, batched with each other.
+
+    Raises:
+        ContractViolation: An answer is not what was expected; the message says which and by how much.
+        SeatrialError: A case cannot be run.
+    """
+    names = [each.name for each in model.outputs]
+    wrong: list[str] = []
+    together = max(1, model.batcher.queue.policy.max_batch_size)
+    for start in range(0, len(cases.cases), together):
+        group = range(start, min(start + together, len(cases.cases)))
+        answers = await asyncio.gather(*(model.run(cases.cases[index].feeds) for index in group))
+        for index, outputs in zip(group, answers, strict=True):
+            why = cases.failure(index, dict(zip(names, outputs, strict=True)), model.runtime)
+            wrong += [why] if why else []
+    if wrong:
+        raise ContractViolation(
+            f"golden test: {len(wrong)} of {len(cases.cases)} cases failed; {wrong[0]}",
+            hint="the version takes no requests",
+        )
