@@ -55,6 +55,14 @@ class Server:
             grace: Seconds that what is under way has.
         """
         self._service.stop_being_ready()
+        await self._shut(grace)
+        await self._service.close()
+        if self._server is not None:
+            await self._server.wait_closed()
+        await asyncio.to_thread(self._front.instruments.close)
+
+    async def _shut(self, grace: float) -> None:
+        """Closes the door and waits for those inside; who is not ready in time is put out."""
         if self._server is not None:
             self._server.close()
         connections = self._front.connections
@@ -65,10 +73,6 @@ class Server:
             await asyncio.sleep(0.01)
         for each in list(connections):
             each.abort()
-        await self._service.close()
-        if self._server is not None:
-            await self._server.wait_closed()
-        await asyncio.to_thread(self._front.instruments.close)
 
     def hurry(self) -> None:
         """Makes a `stop` that waits end now."""

@@ -78,7 +78,7 @@ class TensorRoutes:
         exchange.cancel = self._service.infer(model, request.feeds, done, exchange.call)
 
     def _inferred(
-        self, exchange: Exchange, model: ServedModel, request: v2.InferRequest, outcome: Outcome
+        self, exchange: Exchange, model: Answering, request: v2.InferRequest, outcome: Outcome
     ) -> None:
         if isinstance(outcome, BaseException):
             exchange.fail(outcome)
