@@ -1,0 +1,1 @@
+"""What stands between the models of a pipeline: one file a joint, found by its lying here."""
