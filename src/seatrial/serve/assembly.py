@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from seatrial.errors import SeatrialError
 from seatrial.serve.keeper import Keeper
 from seatrial.serve.limits import Limits
 from seatrial.serve.loading import choice_lines
@@ -16,6 +18,8 @@ from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Bounds, Settings
 
 Told = Callable[[str], None]
+
+_log = logging.getLogger("seatrial.serve")
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Assembly:
         keeper.told = lambda model: told("\n".join(choice_lines(model)))
         try:
             await keeper.start()
+            self.service.traffic.take(settings.models)
             if settings.watch_seconds:
                 keeper.begin(keeper.watch(settings.watch_seconds))
             return await self.server.start(settings.host, settings.port)
@@ -61,7 +66,14 @@ class Assembly:
 
         What is no model (addresses, access, limits) stays as it was until the next start.
         """
-        self.service.keeper.begin(self.service.keeper.reload(settings.models))
+        self.service.keeper.begin(self._reload(settings))
+
+    async def _reload(self, settings: Settings) -> None:
+        await self.service.keeper.reload(settings.models)
+        try:
+            self.service.traffic.take(settings.models)
+        except SeatrialError as error:
+            _log.warning("routes and ladders stay as they were: %s (%s)", error.message, error.hint)
 
 
 def assemble(settings: Settings) -> Assembly:
