@@ -12,7 +12,7 @@ from seatrial.errors import EngineFailure, NotFound
 from seatrial.model import Artifact, open_model
 from seatrial.model.beside import contract_of, name_of
 from seatrial.serve.golden import cases_of, prove
-from seatrial.serve.layout import Found, find_versions
+from seatrial.serve.layout import ONLY, Found, find_versions
 from seatrial.serve.model import ServedModel, ServingOptions
 from seatrial.serve.settings import Model, Options
 
@@ -137,8 +137,10 @@ def choice_lines(model: ServedModel) -> list[str]:
     """What was measured and chosen at load, for people."""
     measured = ", ".join(f"{size}: {each * 1e3:.2f} ms" for size, each in model.profile.seconds.items())
     choice, queue = model.choice, model.batcher.queue.policy
+    version = "" if model.version == ONLY else f" version {model.version}"
     lines = [
-        f"{model.name}: {model.runtime}, batches took {measured or 'not measured'}",
+        f"{model.name}{version}: contract {model.contract.source or 'of the graph alone (none was found)'}",
+        f"{model.name}{version}: {model.runtime}, batches took {measured or 'not measured'}",
         f"  max_batch_size {choice.max_batch_size}, max_queue_delay {choice.max_queue_delay * 1e3:.2f} ms, "
         f"max_queue_size {queue.max_queue_size} ({choice.why})",
     ]

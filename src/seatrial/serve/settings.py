@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,6 +16,7 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -36,6 +38,18 @@ def _from_folder(path: Path, info: ValidationInfo) -> Path:
 
 
 FilePath = Annotated[Path, AfterValidator(_from_folder)]
+
+
+def _as_written(value: Any) -> Any:
+    """YAML reads `1` as a number and `2024-05-01` as a day; folders are called by their letters."""
+    if type(value) is date:
+        return value.isoformat()
+    if type(value) is float:
+        raise ValueError(f"{value} may have been written otherwise: put the version in quotes")
+    return str(value) if type(value) is int else value
+
+
+VersionName = Annotated[str, BeforeValidator(_as_written)]
 
 
 def _target(text: str, info: ValidationInfo) -> str:
@@ -65,8 +79,14 @@ class Versions(_Settings):
     """Which versions of a folder of versions are served: the newest `latest`, or those named, or all."""
 
     latest: int | None = Field(default=None, ge=1)
-    specific: tuple[str, ...] = ()
+    specific: tuple[VersionName, ...] = ()
     all: bool = False
+
+    @model_validator(mode="after")
+    def _one_policy(self) -> Self:
+        if self.all and (self.specific or self.latest is not None):
+            raise ValueError("all leaves nothing for latest and specific to choose")
+        return self
 
 
 class Shadow(_Settings):
@@ -79,7 +99,7 @@ class Shadow(_Settings):
             of the number itself; where an answer is a class, the same class is enough.
     """
 
-    version: str = Field(min_length=1)
+    version: VersionName = Field(min_length=1)
     share: float = Field(default=1.0, gt=0, le=1)
     tolerance: float = Field(default=1e-3, ge=0, allow_inf_nan=False)
 
@@ -97,9 +117,9 @@ class Route(_Settings):
         shadow: A version that is asked besides.
     """
 
-    weights: dict[str, Weight] = Field(default_factory=dict)
+    weights: dict[VersionName, Weight] = Field(default_factory=dict)
     sticky: str = ""
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, VersionName] = Field(default_factory=dict)
     shadow: Shadow | None = None
 
     @field_validator("weights")
@@ -185,7 +205,7 @@ class Model(_Settings):
 
     path: FilePath
     versions: Versions = Versions()
-    aliases: dict[str, str] = Field(default_factory=dict)
+    aliases: dict[str, VersionName] = Field(default_factory=dict)
     options: Options = Options()
     golden: Literal["auto", "required", "off"] = "auto"
     route: Route = Route()
