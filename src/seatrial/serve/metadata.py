@@ -51,7 +51,7 @@ def _tensor(spec: TensorSpec) -> dict[str, Any]:
 
 
 def model_config(model: ServedModel) -> dict[str, Any]:
-    """Of one version of a model, as Triton's clients ask for it: the part of its configuration that applies here.
+    """Of one version of a model, as Triton's clients ask for it: what of its configuration there is here.
 
     `max_batch_size` is 0 where requests are not joined; else the dimensions come without the batch axis.
     """

@@ -1,7 +1,7 @@
 """Tensors of the protocol's gRPC messages: requests read, answers written.
 
-Source: Open Inference Protocol v2, gRPC. Tensors come raw, all of them in `raw_input_contents` in the order of
-the inputs, or typed, each in its own `contents`; answers always go out raw, as Triton's do.
+Source: Open Inference Protocol v2, gRPC. Tensors come raw, all of them in `raw_input_contents` in the order
+of the inputs, or typed, each in its own `contents`; answers always go out raw, as Triton's do.
 """
 
 from __future__ import annotations

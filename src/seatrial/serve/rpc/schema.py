@@ -121,7 +121,8 @@ class _Parser:
 
     def _next(self) -> str:
         self._place += 1
-        return self._words[self._place - 1]
+        word: str = self._words[self._place - 1]
+        return word
 
     def _expect(self, *words: str) -> None:
         for word in words:

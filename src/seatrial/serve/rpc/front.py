@@ -1,0 +1,160 @@
+"""The gRPC front: calls come in, go to the inference service, and go out with a status of gRPC.
+
+It lives in the event loop of the service, and every answer is counted and logged as those of REST are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from seatrial.errors import Unavailable
+from seatrial.serve.instruments import Instruments
+from seatrial.serve.limits import Limits
+from seatrial.serve.rpc.calls import begun, decoded, ended, fail, metadata_of, words_of
+from seatrial.serve.rpc.infer import infer
+from seatrial.serve.rpc.replies import Replies
+from seatrial.serve.rpc.schema import Method, schema
+from seatrial.serve.rpc.stream import streamed
+from seatrial.serve.service import InferenceService
+from seatrial.serve.status import grpc_code_of
+
+_SCHEMAS = (schema("inference"), schema("health"))
+_FRAME = 1 << 16  # bytes of a message beside its tensors: names, shapes, parameters
+_ROUTES = {
+    "ModelInfer": "infer", "ModelStreamInfer": "infer", "RepositoryIndex": "repository",
+    "RepositoryModelLoad": "repository", "RepositoryModelUnload": "repository",
+}  # fmt: skip
+
+
+class GrpcFront:
+    """Answers gRPC calls.
+
+    Args:
+        service: Does the work.
+        instruments: Told about every answer; fronts of one server share them.
+        limits: What a client may take.
+        credentials: Of the server, for TLS (`grpc.ssl_server_credentials`); None: plain text.
+    """
+
+    def __init__(
+        self,
+        service: InferenceService,
+        instruments: Instruments,
+        *,
+        limits: Limits | None = None,
+        credentials: Any = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self._service, self._instruments = service, instruments
+        self._credentials = credentials
+        self._replies = Replies(service).by_name
+        self._server: Any = None
+
+    async def start(self, host: str = "127.0.0.1", port: int = 8001) -> str:
+        """Listens, and returns the address; port 0 takes a free one.
+
+        Raises:
+            Unavailable: The address cannot be had.
+        """
+        server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", self.limits.body + _FRAME),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.max_metadata_size", self.limits.head),
+                ("grpc.so_reuseport", 0),  # a second server on the port is an error, not half of the traffic
+            ]
+        )
+        server.add_generic_rpc_handlers((_Handlers(self._handler),))
+        name = f"[{host}]" if ":" in host else host
+        try:
+            if self._credentials is None:
+                bound = server.add_insecure_port(f"{name}:{port}")
+            else:
+                bound = server.add_secure_port(f"{name}:{port}", self._credentials)
+        except RuntimeError as error:
+            raise Unavailable(
+                f"cannot listen on {name}:{port} for gRPC",
+                hint="take another --grpc-port, or stop what listens there",
+            ) from error
+        self._server = server
+        await server.start()
+        return f"{name}:{bound}"
+
+    async def stop(self, grace: float) -> None:
+        """Takes no more calls, and gives those under way so many seconds; a second one may hurry it."""
+        if self._server is not None:
+            await self._server.stop(grace)
+
+    def _handler(self, path: str) -> Any:
+        """What answers `/service/method`; None: nothing does."""
+        service, _, name = path.strip("/").rpartition("/")
+        for each in _SCHEMAS:
+            if service == each.service and name in each.methods:
+                method = each.methods[name]
+                if method.streams:
+                    return grpc.stream_stream_rpc_method_handler(partial(self._stream, method))
+                return grpc.unary_unary_rpc_method_handler(partial(self._unary, method))
+        return None
+
+    async def _unary(self, method: Method, raw: bytes, context: Any) -> bytes:
+        """One request, one answer. Bytes are decoded here: grpc's own words for bad ones name nothing."""
+        call = begun(context, _ROUTES.get(method.name, "other"), raw)
+        try:
+            message = decoded(method.request, raw)
+            if method.name == "ModelInfer":
+                reply = await infer(self._service, message, call, context.time_remaining())
+            else:
+                reply = await self._replies[method.name](message, call)
+            body: bytes = reply.SerializeToString()
+        except asyncio.CancelledError:
+            self._instruments.answered(call, ended(context))
+            raise
+        except Exception as error:  # noqa: BLE001 - one call's bug must not end the others
+            await fail(context, call, error, self._instruments.answered)
+        context.set_trailing_metadata(tuple(metadata_of(call)))
+        self._instruments.answered(call, "OK")
+        return body
+
+    async def _stream(
+        self, method: Method, requests: AsyncIterator[bytes], context: Any
+    ) -> AsyncIterator[bytes]:
+        one = partial(self._one_of_stream, method, context)
+        async for answer in streamed(requests, one, most=self.limits.pipelined):
+            yield answer
+
+    async def _one_of_stream(self, method: Method, context: Any, raw: bytes) -> bytes:
+        """One request of a stream; an error is an answer too, and the stream goes on."""
+        call = begun(context, _ROUTES[method.name], raw)
+        reply = method.response()
+        try:
+            message = decoded(method.request, raw)
+            reply.infer_response.id, reply.infer_response.model_name = message.id, message.model_name
+            answer = await infer(self._service, message, call, context.time_remaining())
+            reply.infer_response.CopyFrom(answer)
+        except asyncio.CancelledError:
+            self._instruments.answered(call, ended(context))
+            raise
+        except Exception as error:  # noqa: BLE001 - one request's bug must not end the others
+            reply.error_message = words_of(call, error)
+            self._instruments.answered(call, grpc_code_of(error))
+        else:
+            self._instruments.answered(call, "OK")
+        body: bytes = reply.SerializeToString()
+        return body
+
+
+class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc has no types
+    """Tells grpc what answers a path."""
+
+    def __init__(self, handler: Callable[[str], Any]) -> None:
+        self._handler = handler
+
+    def service(self, handler_call_details: Any) -> Any:
+        """Of a call that comes in."""
+        return self._handler(handler_call_details.method)
