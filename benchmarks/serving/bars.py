@@ -79,8 +79,13 @@ def _half(results: Results) -> Verdict:
 
 def _nearly_full(results: Results) -> Verdict:
     over = [100 * (each - 1) for each in _against_ideal(results, "sim-p95")]
-    told = Verdict("sim-p95", "mean within 20 % of the ideal")
-    return _judged(told, over, lambda: median(over) <= 20, "{:+.1f} %")
+    told = Verdict("sim-p95", "mean within 20 % of the ideal, at most 1 % refused")
+    rows = results.rows(OURS, "sim-p95")
+    if not rows:
+        return told
+    refused = median(100 * row["refused"]["count"] / row["sent"] for row in rows)
+    found = f"{_spread(over, '{:+.1f} %')}, {refused:.1f} % refused"
+    return Verdict(told.what, told.wanted, found, median(over) <= 20 and refused <= 1)
 
 
 def _claim(results: Results) -> Verdict:

@@ -47,9 +47,8 @@ def main() -> int:
         watcher.start()
         row = measure(server, load, repeat=0, seconds=options.seconds, warm=1.0)
         watcher.join()
-    print(
-        f"{options.load}: {row['rps']:.0f} requests/s, {row['server_cpu_us']:.0f} us of CPU a request, watched"
-    )
+    told = f"{row['rps']:.0f} requests/s, {row['server_cpu_us']:.0f} us of CPU a request"
+    print(f"{options.load}: {told}, while it was watched")
     print(table(found))
     return 0
 
@@ -82,7 +81,7 @@ def table(stacks: list[str]) -> str:
 
 
 def _innermost(stack: str) -> str:
-    """The file and name of the innermost function of ours; a frame is `name (file:line)`."""
+    """File and name of our innermost function; a frame is `name (file:line)`."""
     for frame in reversed(stack.split(";")):
         function, _, place = frame.rpartition(" (")
         if f"/{OURS}serve" in place or f"/{OURS}runtimes" in place:
