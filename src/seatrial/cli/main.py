@@ -36,6 +36,7 @@ COMMANDS = {
     "infer": ("infer", "Run samples through the contract's pipeline and the model."),
     "serve": ("serve", "Serve models over the Open Inference Protocol v2, batched."),
     "client": ("client", "Ask a server: is it ready, what has it, what does it answer."),
+    "drift": ("drift", "Learn how a model's inputs are distributed, and see how far others are from it."),
     "selftest": ("selftest", "Break a good model in every known way; the gate must catch each."),
     "baseline": ("baseline", "List, show and accept baselines."),
     "explain": ("explain", "Say what a finding, a check, a fault or a hypothesis means, and what to do."),

@@ -45,7 +45,7 @@ class Instruments:
     """
 
     def __init__(self, service: InferenceService, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._service, self._clock = service, clock
+        self.service, self._clock = service, clock
         self._metrics = Metrics()
         self._listeners: tuple[Listener, ...] = ()
         self._closes: list[Callable[[], None]] = []
@@ -147,7 +147,7 @@ class Instruments:
 
     def _forget(self) -> None:
         """Drops the series of versions that left, once they were told a last time after it."""
-        now: set[tuple[str, ...]] = {(each.name, each.version) for each in self._service.models}
+        now: set[tuple[str, ...]] = {(each.name, each.version) for each in self.service.models}
         for labels in self._gone - now:
             for family in self._counted:
                 family.forget(labels)
@@ -172,7 +172,7 @@ class Instruments:
             Read(f"{PREFIX}_ready", "Whether the model answers.", "gauge", MODEL, read=ready),
             Read(
                 f"{PREFIX}_preparing", "Payloads that are being prepared or answered.", "gauge", (),
-                read=lambda: {(): self._service.preparing},
+                read=lambda: {(): self.service.preparing},
             ),
             Read(
                 f"{PREFIX}_build_info", "Always 1; the version that serves.", "gauge", ("version",),
@@ -181,7 +181,7 @@ class Instruments:
         ]  # fmt: skip
 
     def _of_models(self, read: Callable[[ServedModel], float]) -> Mapping[tuple[str, ...], float]:
-        return {(each.name, each.version): read(each) for each in self._service.models}
+        return {(each.name, each.version): read(each) for each in self.service.models}
 
 
 class _Series:

@@ -1,7 +1,8 @@
-"""Wires what a server tells about itself: request log, traces, GPUs."""
+"""Wires what a server tells about itself: request log, traces, GPUs, drift."""
 
 from __future__ import annotations
 
+from seatrial.serve.drift import DriftWatch
 from seatrial.serve.gpu import gpu_families
 from seatrial.serve.instruments import Instruments
 from seatrial.serve.requestlog import RequestLog
@@ -19,7 +20,11 @@ def observe(instruments: Instruments, log: Log) -> None:
     Raises:
         UsageError: The log cannot be opened, or an extra is not installed.
     """
-    for family in gpu_families():
+    service = instruments.service
+    drift = DriftWatch(lambda: service.models)
+    service.repository.watch(drift.watch)
+    instruments.listen(drift, drift.close)
+    for family in (*gpu_families(), *drift.metrics()):
         instruments.add(family)
     if log.requests is not None:
         lines = RequestLog(log.requests)

@@ -88,7 +88,7 @@ def fields_of(call: Call, code: Code, now: float) -> dict[str, Any]:
         "verdict": "degraded" if call.degraded and verdict == "ok" else verdict,
     }
     if call.degraded:
-        fields["rung"] = call.degraded
+        fields |= {"rung": call.degraded, "why": call.why}
     if call.error:
         fields["error"] = call.error[:LONGEST_ERROR]
     fields["seconds"] = _seconds(call, now)
