@@ -39,7 +39,10 @@ HOLE = Hole()
 class Asks(Protocol):
     """What a run needs of the service."""
 
-    pool: Executor
+    @property
+    def pool(self) -> Executor:
+        """Threads for joints."""
+        ...
 
     def model(self, name: str, version: str, call: Call) -> Any:
         """Who answers for a name."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -106,6 +106,7 @@ class Keeper:
         self._kept = {name: _Kept(model) for name, model in (models or {}).items()}
         self._one = asyncio.Lock()  # one load at a time, so that measuring is not disturbed
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.also: Callable[[], Iterable[Listed]] = tuple  # what answers and is none of its models
         self.outcomes: Counter[tuple[str, Outcome]] = Counter()
 
     async def start(self) -> None:
@@ -183,11 +184,8 @@ class Keeper:
         Args:
             ready: Only those that answer.
         """
-        lines = [
-            line
-            for name in {**self._kept, **dict.fromkeys(self._repository.names)}
-            for line in self._lines(name)
-        ]
+        names = {**self._kept, **dict.fromkeys(self._repository.names)}
+        lines = [*(line for name in names for line in self._lines(name)), *self.also()]
         return [each for each in lines if each.state == "READY"] if ready else lines
 
     def begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -121,6 +121,17 @@ class ServedPipeline:
             },
         }
 
+    def config(self) -> dict[str, Any]:
+        """As Triton's clients ask for it."""
+        tensor = {"data_type": "TYPE_STRING", "dims": [1]}
+        return {
+            "name": self.name,
+            "platform": PLATFORM,
+            "max_batch_size": 0,
+            "input": [{"name": _INPUT.name, **tensor}],
+            "output": [{"name": _OUTPUT.name, **tensor}],
+        }
+
     def _payload(self, feeds: Mapping[str, Array]) -> bytes | str:
         if set(feeds) != {_INPUT.name}:
             raise ContractViolation(
@@ -187,6 +198,6 @@ def _told(name: str, model: str, version: str, joint: Any) -> dict[str, str]:
     return {key: each for key, each in told.items() if each}
 
 
-def check_names(pipelines: Sequence[str], models: Sequence[str]) -> list[str]:
-    """Names that are given to a pipeline and to a model."""
-    return sorted(set(pipelines) & set(models))
+def pipeline_line(name: str, flow: Flow) -> str:
+    """What is served, for people."""
+    return f"{name}: a pipeline, " + " -> ".join(flow.stages)

@@ -14,7 +14,7 @@ from seatrial.contract.sample import Array, Payload
 from seatrial.errors import NotFound, Unavailable, UsageError
 from seatrial.serve.ask import Ask
 from seatrial.serve.call import Call
-from seatrial.serve.keeper import Keeper
+from seatrial.serve.keeper import Keeper, Listed
 from seatrial.serve.metadata import model_metadata
 from seatrial.serve.model import Outcome, ServedModel
 from seatrial.serve.pipeline import ServedPipeline
@@ -50,6 +50,7 @@ class InferenceService:
         self._threads = threads or min(os.cpu_count() or 1, 8)
         self.pool = ThreadPoolExecutor(self._threads, thread_name_prefix="seatrial-prepare")
         self.pipelines: dict[str, ServedPipeline] = {}
+        self.keeper.also = self._listed
         self.preparing = 0
         self._draining = False
 
@@ -61,7 +62,8 @@ class InferenceService:
     @property
     def ready(self) -> bool:
         """Whether every model answers."""
-        return not self._draining and all(each.ready for each in (*self.models, *self.pipelines.values()))
+        models_ready = all(each.ready for each in self.models)
+        return not self._draining and models_ready and all(each.ready for each in self.pipelines.values())
 
     def model(self, name: str, version: str, call: Call) -> Answering:
         """The model or pipeline that a request is for; without a version the current one.
@@ -140,9 +142,7 @@ class InferenceService:
         call.stages.append((model, request))
         return partial(model.batcher.cancel, request)
 
-    def predict(
-        self, model: Answering, payload: Payload, done: Callable[[Any], None], call: Call
-    ) -> Cancel:
+    def predict(self, model: Answering, payload: Payload, done: Callable[[Any], None], call: Call) -> Cancel:
         """A payload as people have it in, the contract's answer out; returns what to call for cancelling.
 
         Args:
@@ -160,6 +160,15 @@ class InferenceService:
             raise Unavailable(f"{self.preparing} payloads are being prepared", hint="try again later")
         call.payload = payload
         return _Prediction(self, model, payload, done, call).cancel
+
+    def _listed(self) -> list[Listed]:
+        """The pipelines, for the repository's index."""
+        return [
+            Listed(each.name, each.version, "READY")
+            if each.ready
+            else Listed(each.name, each.version, "UNAVAILABLE", "one of its models is not ready")
+            for each in self.pipelines.values()
+        ]
 
     async def drain(self) -> None:
         """Answers what is there, takes nothing new, ends the engines."""

@@ -65,12 +65,15 @@ def datatype(dtype: str) -> str:
     return _NAMES[dtype]
 
 
-def read_request(body: bytes | bytearray | memoryview, header_length: int | None) -> InferRequest:
+def read_request(
+    body: bytes | bytearray | memoryview, header_length: int | None, *, decode: bool = True
+) -> InferRequest:
     """A request from its bytes.
 
     Args:
         body: The whole body.
         header_length: Bytes of JSON before the tensors; None when all of it is JSON.
+        decode: Whether binary BYTES are text; else they are taken as they are, such as files.
 
     Raises:
         ContractViolation: It is no request; the message names the field.
@@ -88,7 +91,7 @@ def read_request(body: bytes | bytearray | memoryview, header_length: int | None
     offset = len(head)
     feeds: dict[str, Array] = {}
     for place, entry in enumerate(inputs):
-        name, array, offset = _tensor(entry, f"inputs[{place}]", view, offset)
+        name, array, offset = _tensor(entry, f"inputs[{place}]", view, offset, decode=decode)
         if name in feeds:
             raise ContractViolation(f"inputs[{place}]: '{name}' is there twice")
         feeds[name] = array
@@ -140,7 +143,9 @@ def _request(data: Mapping[str, Any], feeds: dict[str, Array]) -> InferRequest:
     return InferRequest(feeds, str(data.get("id") or ""), outputs, binary, parameters)
 
 
-def _tensor(entry: Any, where: str, view: memoryview, offset: int) -> tuple[str, Array, int]:
+def _tensor(
+    entry: Any, where: str, view: memoryview, offset: int, *, decode: bool = True
+) -> tuple[str, Array, int]:
     if not isinstance(entry, dict):
         raise ContractViolation(f"{where}: expected an object with name, datatype, shape and data")
     name, kind, shape = entry.get("name"), entry.get("datatype"), entry.get("shape")
@@ -156,7 +161,8 @@ def _tensor(entry: Any, where: str, view: memoryview, offset: int) -> tuple[str,
         raise ContractViolation(
             f"{where}.parameters.binary_data_size: {_short(size)}, and the body has {left} bytes left"
         )
-    return name, from_bytes(view[offset : offset + size], kind, shape, where), offset + size
+    array = from_bytes(view[offset : offset + size], kind, shape, where, decode=decode)
+    return name, array, offset + size
 
 
 def check_tensor(kind: Any, shape: Any, where: str) -> None:
@@ -177,14 +183,16 @@ def check_tensor(kind: Any, shape: Any, where: str) -> None:
         raise ContractViolation(f"{where}.shape: {len(shape)} axes, at most {_MOST_AXES} can be")
 
 
-def from_bytes(raw: memoryview | bytes, kind: str, shape: Sequence[int], where: str) -> Array:
-    """A tensor from raw little-endian bytes; a view, where the type allows.
+def from_bytes(
+    raw: memoryview | bytes, kind: str, shape: Sequence[int], where: str, *, decode: bool = True
+) -> Array:
+    """A tensor from raw little-endian bytes; a view, where the type allows. For `decode` see `read_request`.
 
     Raises:
         ContractViolation: The bytes are not as many as the shape asks for.
     """
     if kind == "BYTES":
-        return _texts_from_bytes(memoryview(raw), shape, where)
+        return _texts_from_bytes(memoryview(raw), shape, where, decode=decode)
     dtype = _NUMPY[kind]
     needed = math.prod(shape) * dtype.itemsize
     if len(raw) != needed:
@@ -271,9 +279,10 @@ def _texts(data: list[Any], shape: Sequence[int], where: str) -> Array:
     return _shaped(flat, shape, where)
 
 
-def _texts_from_bytes(raw: memoryview, shape: Sequence[int], where: str) -> Array:
+def _texts_from_bytes(raw: memoryview, shape: Sequence[int], where: str, *, decode: bool) -> Array:
     """Each text has its length before it: 4 bytes, little-endian."""
-    texts, offset = [], 0
+    texts: list[Any] = []
+    offset = 0
     while offset < len(raw):
         if offset + 4 > len(raw):
             raise ContractViolation(f"{where}: a length is cut short")
@@ -282,14 +291,15 @@ def _texts_from_bytes(raw: memoryview, shape: Sequence[int], where: str) -> Arra
         if offset + length > len(raw):
             raise ContractViolation(f"{where}: a text of {length} bytes is cut short")
         try:
-            texts.append(str(raw[offset : offset + length], "utf-8"))
+            text = raw[offset : offset + length]
+            texts.append(str(text, "utf-8") if decode else bytes(text))
         except UnicodeDecodeError as error:
             raise ContractViolation(f"{where}: a text is no UTF-8") from error
         offset += length
     return _shaped(texts, shape, where)
 
 
-def _shaped(texts: list[str], shape: Sequence[int], where: str) -> Array:
+def _shaped(texts: list[Any], shape: Sequence[int], where: str) -> Array:
     if len(texts) != math.prod(shape):
         raise ContractViolation(f"{where}: {len(texts)} texts for shape {list(shape)}")
     return _reshaped(np.array(texts, dtype=object), shape, where)

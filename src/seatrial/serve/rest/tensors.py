@@ -9,6 +9,7 @@ from seatrial.contract import TensorSpec
 from seatrial.contract.sample import Array
 from seatrial.serve import metadata, v2
 from seatrial.serve.model import Outcome
+from seatrial.serve.pipeline import ServedPipeline
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.rest.repository import RepositoryRoutes
 from seatrial.serve.service import Answering, InferenceService
@@ -71,7 +72,11 @@ class TensorRoutes:
     def _infer(self, exchange: Exchange, model: Answering) -> None:
         exchange.call.route = "infer"
         exchange.plain()
-        request = v2.read_request(exchange.body, header_length(exchange.headers.get(v2.HEADER_LENGTH)))
+        request = v2.read_request(
+            exchange.body,
+            header_length(exchange.headers.get(v2.HEADER_LENGTH)),
+            decode=not isinstance(model, ServedPipeline),
+        )
         v2.chosen(request, model.outputs)
         exchange.call.parameters = request.parameters
         done = partial(self._inferred, exchange, model, request)

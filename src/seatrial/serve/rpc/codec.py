@@ -30,8 +30,8 @@ _CONTENTS = {
 _SHARED = "shared_memory_region"
 
 
-def read_request(message: Any) -> v2.InferRequest:
-    """A request from a `ModelInferRequest`.
+def read_request(message: Any, *, decode: bool = True) -> v2.InferRequest:
+    """A request from a `ModelInferRequest`; `decode` as in `v2.read_request`.
 
     Raises:
         ContractViolation: It breaks the protocol; the message names the field.
@@ -50,7 +50,7 @@ def read_request(message: Any) -> v2.InferRequest:
     for place, entry in enumerate(inputs):
         if entry.name in feeds:
             raise ContractViolation(f"inputs[{place}]: '{entry.name}' is there twice")
-        feeds[entry.name] = _tensor(entry, raws[place] if raws else None, f"inputs[{place}]")
+        feeds[entry.name] = _tensor(entry, raws[place] if raws else None, f"inputs[{place}]", decode=decode)
     outputs = {each.name: _wanted(each, f"outputs[{place}]") for place, each in enumerate(message.outputs)}
     return v2.InferRequest(feeds, message.id, outputs, binary=True, parameters=values(message.parameters))
 
@@ -66,16 +66,16 @@ def _wanted(output: Any, where: str) -> bool:
     return True
 
 
-def _tensor(entry: Any, raw: bytes | None, where: str) -> Array:
+def _tensor(entry: Any, raw: bytes | None, where: str, *, decode: bool) -> Array:
     kind, shape = entry.datatype, list(entry.shape)
     v2.check_tensor(kind, shape, where)
     if entry.parameters:
         _no_shared_memory(entry.parameters, where)
     if raw is None:
-        return _typed(entry, kind, shape, where)
+        return _typed(entry, kind, shape, where, decode=decode)
     if entry.HasField("contents"):
         raise ContractViolation(f"{where}: has both contents and raw_input_contents")
-    return v2.from_bytes(raw, kind, shape, where)
+    return v2.from_bytes(raw, kind, shape, where, decode=decode)
 
 
 def _no_shared_memory(parameters: Any, where: str) -> None:
@@ -87,7 +87,7 @@ def _no_shared_memory(parameters: Any, where: str) -> None:
         )
 
 
-def _typed(entry: Any, kind: str, shape: Sequence[int], where: str) -> Array:
+def _typed(entry: Any, kind: str, shape: Sequence[int], where: str, *, decode: bool) -> Array:
     if kind not in _CONTENTS:
         raise ContractViolation(f"{where}: {kind} has no typed contents", hint="use raw_input_contents")
     field = _CONTENTS[kind]
@@ -101,7 +101,7 @@ def _typed(entry: Any, kind: str, shape: Sequence[int], where: str) -> Array:
             f"which takes {math.prod(shape)}"
         )
     if kind == "BYTES":
-        return _texts(values, shape, where)
+        return _texts(values, shape, where, decode=decode)
     try:
         # NumPy 2 raises where a whole number does not fit; older ones wrap, hence int64 first.
         array = np.array(values, dtype=None if len(values) == 0 else _WIDE.get(field))
@@ -127,9 +127,9 @@ def _fitting(array: Array, dtype: str) -> Array:
     return array.astype(wanted)
 
 
-def _texts(values: Sequence[bytes], shape: Sequence[int], where: str) -> Array:
+def _texts(values: Sequence[bytes], shape: Sequence[int], where: str, *, decode: bool) -> Array:
     try:
-        texts = np.array([each.decode("utf-8") for each in values], dtype=object)
+        texts = np.array([each.decode("utf-8") if decode else each for each in values], dtype=object)
         return texts.reshape(shape)
     except UnicodeDecodeError as error:
         raise ContractViolation(f"{where}.contents.bytes_contents: a text is no UTF-8") from error

@@ -10,6 +10,7 @@ from typing import Any
 from seatrial.serve import v2
 from seatrial.serve.call import Call
 from seatrial.serve.model import Outcome
+from seatrial.serve.pipeline import ServedPipeline
 from seatrial.serve.rpc import codec
 from seatrial.serve.service import InferenceService
 
@@ -28,7 +29,7 @@ async def infer(service: InferenceService, message: Any, call: Call, left: float
         TimeoutError: The deadline cannot be met.
     """
     model = service.model(message.model_name, message.model_version, call)
-    request = codec.read_request(message)
+    request = codec.read_request(message, decode=not isinstance(model, ServedPipeline))
     v2.chosen(request, model.outputs)
     call.parameters = bounded(request.parameters, left)
     answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()

@@ -11,6 +11,7 @@ from google.protobuf.json_format import ParseDict
 from seatrial.errors import NotFound
 from seatrial.serve import metadata
 from seatrial.serve.call import Call
+from seatrial.serve.pipeline import ServedPipeline
 from seatrial.serve.rest.repository import check_parameters
 from seatrial.serve.rpc.schema import schema
 from seatrial.serve.service import InferenceService
@@ -51,7 +52,7 @@ class Replies:
     async def _model_ready(self, request: Any, call: Call) -> Any:
         # A model that is not there is not ready: Triton says so too, and its client asks instead of catching.
         try:
-            ready = self._service.repository.model(request.name, request.version).ready
+            ready = self._service.find(request.name, request.version).ready
         except NotFound:
             ready = False
         return _message("ModelReadyResponse", ready=ready)
@@ -60,16 +61,14 @@ class Replies:
         return _message("ServerMetadataResponse", **metadata.server_metadata())
 
     async def _model(self, request: Any, call: Call) -> Any:
-        repository = self._service.repository
-        told = metadata.model_metadata(
-            repository.model(request.name, request.version), repository.versions(request.name)
-        )
+        told = self._service.describe(request.name, request.version)
         told.pop("parameters")  # the message has no place for them; ModelConfig has
         return _message("ModelMetadataResponse", **told)
 
     async def _config(self, request: Any, call: Call) -> Any:
-        model = self._service.repository.model(request.name, request.version)
-        return _message("ModelConfigResponse", config=metadata.model_config(model))
+        found = self._service.find(request.name, request.version)
+        config = found.config() if isinstance(found, ServedPipeline) else metadata.model_config(found)
+        return _message("ModelConfigResponse", config=config)
 
     async def _index(self, request: Any, call: Call) -> Any:
         listed = self._service.keeper.index(ready=request.ready)
