@@ -12,13 +12,15 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from seatrial.contract.sample import Array
+from seatrial.errors import EngineFailure
 from seatrial.runtimes import checked
 from seatrial.serve.ask import Ask, Cancel
 from seatrial.serve.model import Outcome, ServedModel
 from seatrial.serve.pressure import Why, crowded, late, why_failed
 from seatrial.serve.queueing import Request
 from seatrial.serve.settings import Rung
-from seatrial.serve.steps import CachedAnswer, DeclaredError, Step
+from seatrial.serve.steps import CachedAnswer, DeclaredError, OtherModel, RemoteAnswer, Step
 
 _log = logging.getLogger("seatrial.serve")
 
@@ -53,7 +55,9 @@ class Ladder:
 class _Descent:
     """One request on its way down."""
 
-    __slots__ = ("_ask", "_asked", "_cancel", "_forced", "_ladder", "_model", "_place", "_request", "_rows")
+    __slots__ = (
+        "_ask", "_asked", "_cancel", "_deadly", "_forced", "_ladder", "_model", "_place", "_request", "_rows",
+    )  # fmt: skip
 
     def __init__(self, ladder: Ladder, model: ServedModel, ask: Ask) -> None:
         self._ladder, self._model, self._ask = ladder, model, ask
@@ -61,6 +65,7 @@ class _Descent:
         self._place = 0  # the next rung
         self._forced: Why | None = None  # what the model failed for
         self._asked: BaseException | None = None  # what it said then
+        self._deadly = False
         self._request: Request | None = None  # at the model
         self._cancel: Cancel | None = None  # on the rung
 
@@ -74,7 +79,6 @@ class _Descent:
             checked(self._model.artifact, self._ask.feeds)  # nobody else is asked what the model would refuse
             if self._down():
                 return self.cancel
-            self._place = 0
         try:
             self._at_model(self._answered)
         except Exception as error:
@@ -93,7 +97,7 @@ class _Descent:
     def engine_gone(self) -> None:
         """Steps down when the engine died while this waited in the queue; who was on it is tried again."""
         request = self._request
-        if request is None or request.state != "queued":
+        if request is None or request.state != "queued" or _has_engine(self._model):
             return
         self._forced, self._place = "device", 0
         if self._down():
@@ -109,16 +113,24 @@ class _Descent:
         """The model has spoken."""
         self._ladder.under_way.discard(self)
         if not isinstance(outcome, BaseException):
-            for each in self._ladder.caches:
-                each.keep(self._model, self._ask, outcome)
+            self._keep(outcome)
         elif self._fails(outcome):
             return
         self._ask.done(outcome)
 
+    def _keep(self, outputs: list[Array]) -> None:
+        for each in self._ladder.caches:
+            try:
+                each.keep(self._model, self._ask, outputs)
+            except Exception:  # noqa: BLE001 - an answer that cannot be kept is given all the same
+                _log.exception("%s: an answer could not be kept", self._model.name)
+
     def _fails(self, error: BaseException) -> bool:
         """Whether a rung takes over from a model that failed."""
-        self._request = None
+        self._request, self._place = None, 0
         self._forced, self._asked = why_failed(self._model, error), error
+        # What killed an engine twice is not handed from model to model.
+        self._deadly = isinstance(error, EngineFailure) and error.kind == "signal"
         return self._forced is not None and self._down()
 
     def _down(self) -> bool:
@@ -128,10 +140,14 @@ class _Descent:
             rung, step = rungs[self._place]
             self._place += 1
             why = self._forced if self._forced in rung.when else self._holds(rung)
-            if why is None:
+            if why is None or (self._deadly and isinstance(step, OtherModel | RemoteAnswer)):
                 continue
             ask = self._ask.told(partial(self._stood_in, step, why))
-            self._cancel = step.take(self._model, ask, self._rows)
+            try:
+                self._cancel = step.take(self._model, ask, self._rows)
+            except Exception:  # noqa: BLE001 - the next rung may help; the caller must get some answer
+                _log.exception("%s: the rung '%s' failed", self._model.name, step.name)
+                continue
             if self._cancel is not None:
                 return True
         return False
@@ -172,3 +188,7 @@ class _Descent:
     def _ended(self, outcome: Outcome) -> None:
         self._ladder.under_way.discard(self)
         self._ask.done(outcome)
+
+
+def _has_engine(model: ServedModel) -> bool:
+    return any(each.ready for each in model.batcher.devices)
