@@ -6,10 +6,10 @@ SIDE := .side
 export SEATRIAL_SIDE := $(CURDIR)/$(SIDE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check docs bench clean
+.PHONY: help setup demo test test-fast check docs bench bench-serve clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(SIDE)/.ready  ## the environment (.venv) and the demo's models and fonts (.side)
 
@@ -50,6 +50,9 @@ docs: setup  ## generates docs/reference from the code
 
 bench: setup  ## every benchmark; tables on the terminal, JSON in benchmarks/results
 	for each in benchmarks/*.py; do $(BIN)/python -W ignore $$each || exit 1; done
+
+bench-serve: setup  ## model servers side by side; installs the peers into .side/peers (about 2 GB)
+	$(BIN)/python -W ignore benchmarks/serving/bench.py
 
 clean:  ## removes what was made, the environment included
 	rm -rf .venv $(SIDE) demo-out build dist
