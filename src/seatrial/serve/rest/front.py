@@ -10,7 +10,9 @@ from urllib.parse import unquote
 from seatrial.serve.instruments import Instruments
 from seatrial.serve.limits import Limits
 from seatrial.serve.rest.connection import Connection
+from seatrial.serve.rest.docs import DocsRoutes
 from seatrial.serve.rest.exchange import Exchange
+from seatrial.serve.rest.paddle_serving import PaddleServingRoutes
 from seatrial.serve.rest.predict import PredictRoutes
 from seatrial.serve.rest.tensors import TensorRoutes
 from seatrial.serve.service import InferenceService
@@ -41,11 +43,15 @@ class RestFront:
         self.limits = limits or Limits()
         self.instruments = instruments or Instruments(service)
         self.connections: set[Connection] = set()
+        docs = DocsRoutes(service)
+        self._prediction = PaddleServingRoutes(service)
         # By the first word of the path; each takes the words behind it.
         self._routes: dict[str, Routes] = {
             "v2": TensorRoutes(service),
             "v1": PredictRoutes(service),
             "metrics": self._metrics,
+            "docs": docs.page,
+            "openapi.json": docs.document,
         }
 
     def protocol(self) -> Connection:
@@ -57,7 +63,13 @@ class RestFront:
         self._begin(exchange)
         try:
             first, *words = words_of(exchange.path)
-            self._routes.get(first, _nothing)(exchange, words)
+            routes = self._routes.get(first)
+            if routes is not None:
+                routes(exchange, words)
+            elif words == ["prediction"]:
+                self._prediction(exchange, first)
+            else:
+                _nothing(exchange, words)
         except Exception as error:  # noqa: BLE001 - one request's bug must not end the others
             exchange.fail(error)
 
@@ -98,5 +110,5 @@ def _nothing(exchange: Exchange, _: list[str]) -> None:
     raise Refusal(
         "no-such-path",
         f"there is nothing at '{exchange.path[:200]}'",
-        hint="see /v2, /v2/models/NAME, /v1/models/NAME/predict, /metrics",
+        hint="see /docs, /v2/models/NAME, /v1/models/NAME/predict, /metrics",
     )

@@ -135,13 +135,18 @@ def _from_json(body: bytes, contract: Contract) -> Sent:
     inputs = data["inputs"]
     if not isinstance(inputs, dict) or not inputs:
         raise ContractViolation("inputs: expected an object of arrays by name", hint=_ASKS)
-    arrays = {name: _array(value, name, contract) for name, value in inputs.items()}
+    arrays = {name: array_of(value, name, contract) for name, value in inputs.items()}
     if len(contract.inputs) == 1 and set(arrays) == {contract.inputs[0].name}:
         return arrays[contract.inputs[0].name]
     return arrays
 
 
-def _array(value: Any, name: str, contract: Contract) -> Array:
+def array_of(value: Any, name: str, contract: Contract) -> Array:
+    """An array from nested lists, in the type that the contract means.
+
+    Raises:
+        ContractViolation: The lists are uneven or hold no numbers.
+    """
     where = f"inputs.{name[:80]}"
     try:
         array = np.asarray(value)
