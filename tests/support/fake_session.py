@@ -20,9 +20,11 @@ class FakeSession:
     Args:
         seconds: What a batch takes.
         whole: Give outputs that do not have the batch's rows.
+        factor: What it multiplies with, to tell one version from another.
     """
 
-    def __init__(self, seconds: float = 0.0, *, whole: bool = False) -> None:
+    def __init__(self, seconds: float = 0.0, *, whole: bool = False, factor: float = 2.0) -> None:
+        self.factor = factor
         self.ours, self.theirs = socket.socketpair()
         self.seconds, self.whole = seconds, whole
         self.batches: list[int] = []
@@ -37,7 +39,7 @@ class FakeSession:
         elif (x == POISON).any():
             self._answer = EngineFailure("died of SIGSEGV", kind="signal", signal_name="SIGSEGV")
         else:
-            self._answer = [np.zeros(7)] if self.whole and len(x) > 1 else [2 * x]
+            self._answer = [np.zeros(7)] if self.whole and len(x) > 1 else [self.factor * x]
         asyncio.get_running_loop().call_later(self.seconds, self._reply)
 
     def _reply(self) -> None:

@@ -47,13 +47,19 @@ def contract_for(*inputs: TensorSpec, **more: Any) -> Contract:
 
 
 async def loaded(
-    name: str = "double", version: str = "1", *, seconds: float = 0.0, whole: bool = False, **more: Any
+    name: str = "double",
+    version: str = "1",
+    *,
+    seconds: float = 0.0,
+    whole: bool = False,
+    factor: float = 2.0,
+    **more: Any,
 ) -> tuple[ServedModel, list[FakeSession]]:
     """A model over fake engines, ready, and the engines."""
     sessions: list[FakeSession] = []
 
     def opened() -> FakeSession:
-        sessions.append(FakeSession(0.0, whole=whole))
+        sessions.append(FakeSession(0.0, whole=whole, factor=factor))
         return sessions[-1]
 
     contract = more.pop("contract", None) or contract_for()
@@ -137,9 +143,11 @@ class Rest:
 
 
 @asynccontextmanager
-async def rest(*models: ServedModel, limits: Limits | None = None) -> AsyncIterator[Rest]:
+async def rest(
+    *models: ServedModel, limits: Limits | None = None, service: InferenceService | None = None
+) -> AsyncIterator[Rest]:
     """A server of these models on a port of its own."""
-    service = InferenceService(threads=2)
+    service = service or InferenceService(threads=2)
     for each in models:
         service.repository.add(each)
     front = RestFront(service, limits=limits)

@@ -140,7 +140,7 @@ def _difference(got: Array, expected: Array, atol: float, rtol: float) -> str:
         if not np.any(wrong):
             return ""
         where = np.unravel_index(int(np.argmax(wrong)), expected.shape)
-        return f"is {got[where]!r} at {_place(where)}, expected {expected[where]!r}"
+        return f"is {got[where]} at {_place(where)}, expected {expected[where]}"
     if got.dtype.kind not in "fiub":
         return f"is of type {got.dtype}, expected {expected.dtype}"
     left, right = got.astype(np.float64), expected.astype(np.float64)

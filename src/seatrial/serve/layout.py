@@ -16,7 +16,7 @@ from seatrial.serve.stamps import Stamp, stamp_of
 ONLY = "1"  # the version of a model that has none
 
 # `1`, `10`, `2024-05-01`, `1.0.0-rc1`, `v2`; what starts otherwise (`model`, `test_cases`) is no version.
-_VERSION = re.compile(r"v?\d[\w.+-]{0,127}")
+_VERSION = re.compile(r"v?[0-9][A-Za-z0-9_.+-]{0,127}")
 _A_MODEL = (".onnx", ".pdmodel", ".pdiparams", ".pt", ".xml")  # a folder with one of these is a model itself
 
 

@@ -9,19 +9,19 @@ from typing import Any
 from seatrial.errors import NotFound, UsageError
 from seatrial.serve.model import ServedModel
 
-_PRE_RELEASE = re.compile(r"(v?\d+\.\d+\.\d+)-(.+)")
+_PRE_RELEASE = re.compile(r"(v?[0-9]+\.[0-9]+\.[0-9]+)-(.+)", re.DOTALL)
 
 
 def version_order(version: str) -> tuple[Any, ...]:
     """The key that sorts versions as people count: 2 before 10, 1.9 before 1.10, 1.0.0-rc1 before 1.0.0."""
     found = _PRE_RELEASE.fullmatch(version)
     core, early = found.groups() if found else (version, "")
-    return (_natural(core), not early, _natural(early))
+    return (_natural(core), not early, _natural(early), version)
 
 
 def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
-    words = re.findall(r"\d+|[^\d.+_-]+", text)
-    return tuple((1, int(each), "") if each.isdigit() else (0, 0, each) for each in words)
+    words = re.findall(r"[0-9]+|[^0-9.+_-]+", text)
+    return tuple((1, int(each), "") if each.isascii() and each.isdigit() else (0, 0, each) for each in words)
 
 
 class Repository:
