@@ -4,8 +4,8 @@
 
 A new version is put beside the old one and loaded through the repository extension; the old one is drained
 and its files are removed. Memory is that of the server and of all processes that it started (pages shared
-among them counted once), taken every few seconds. Growth is the median of the last quarter against that of the
-first quarter after the warm-up (a tenth of the time), so that moments with two versions do not decide.
+among them counted once), taken every few seconds. Growth is the median of the last quarter against that of
+the first quarter after the warm-up (a tenth of the time), so that moments with two versions do not decide.
 Writes benchmarks/results/serving_soak.json.
 """
 
