@@ -96,7 +96,8 @@ class FeedCheck:
         """The feeds, when they plainly fit; None says nothing."""
         if not self.plain or len(feeds) != len(self._plans):
             return None
-        passed, names, rows = Checked(), {}, 0
+        passed, rows = Checked(), 0
+        names: dict[str, int] = {}
         for plan in self._plans:
             array = feeds.get(plan.name)
             if array is None or not plan.fits(array, names):
