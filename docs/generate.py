@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 
@@ -16,6 +17,13 @@ from seatrial.checks import all_checks, explanations, load_profile, profile_name
 from seatrial.cli.list import ROOMS
 from seatrial.cli.main import COMMANDS, EXIT_CODES, seatrial
 from seatrial.diagnosis import all_hypotheses
+from seatrial.serve.gpu import gpu_families
+from seatrial.serve.instruments import Instruments
+from seatrial.serve.metrics import Histogram
+from seatrial.serve.observing import observe
+from seatrial.serve.processes import front_families
+from seatrial.serve.service import InferenceService
+from seatrial.serve.settings import Log
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 HEAD = "<!-- Written by docs/generate.py from the code; change the code, not this page. -->\n"
@@ -128,7 +136,41 @@ def hypotheses_page() -> str:
     return "\n".join(rows) + "\n"
 
 
+def metrics_page() -> str:
+    """What a server counts, the parts included that only some servers have."""
+    instruments = Instruments(InferenceService(threads=1))
+    observe(instruments, Log(requests="-", traces="http://127.0.0.1:4318"))
+    made_up = {"NVMLError": OSError, "nvmlInit": lambda: None, "nvmlDeviceGetCount": lambda: 1}
+    gpus = gpu_families(SimpleNamespace(**made_up, nvmlDeviceGetHandleByIndex=int))
+    families = {each.name: each for each in (*instruments.families, *front_families(list), *gpus)}
+    instruments.close()
+    rows = [
+        HEAD,
+        "# Metrics\n",
+        "What `GET /metrics` of `seatrial serve` tells, in Prometheus' text form. How to use",
+    ]
+    rows += [
+        "it: [watch a server](../how-to/watch.md).\n",
+        "| metric | kind | labels | tells |",
+        "|---|---|---|---|",
+    ]
+    for each in families.values():
+        labels = ", ".join(f"`{label}`" for label in each.labels)
+        rows.append(f"| `{each.name}` | {each.kind} | {labels} | {each.help} |")
+    rows.append("\nBuckets of the histograms, besides `+Inf`:\n")
+    for each in families.values():
+        if isinstance(each, Histogram):
+            rows.append(f"- `{each.name}`: {', '.join(f'{bound:g}' for bound in each.bounds)}")
+    rows.append(
+        "\nA version that was unloaded is told once more after it left, and then forgotten. GPUs are told "
+        "where `nvidia-ml-py` (extra `gpu`) finds some, drift where `input_distribution.json` lies beside "
+        "the model, log lines and spans where they are configured, fronts with `--fronts`."
+    )
+    return "\n".join(rows) + "\n"
+
+
 PAGES = {
+    "metrics.md": metrics_page,
     "hypotheses.md": hypotheses_page,
     "findings.md": findings_page,
     "cli.md": cli_page,

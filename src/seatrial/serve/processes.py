@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import psutil
 
@@ -45,6 +46,33 @@ def process_families(service: InferenceService) -> list[Read]:
             "Processor time of an engine's process; from 0 again when the engine was started again.",
             "counter", DEVICE,
             read=lambda: engines.read(_cpu),
+        ),
+    ]  # fmt: skip
+
+
+def front_families(pids: Callable[[], Sequence[int]]) -> list[Read]:
+    """The metrics of fronts in processes of their own.
+
+    Args:
+        pids: Of those that run now.
+    """
+
+    def read(what: Callable[[psutil.Process], float]) -> Mapping[Labels, float]:
+        found: dict[Labels, float] = {}
+        for number, pid in enumerate(pids()):
+            with contextlib.suppress(psutil.Error):  # it ended since
+                found[str(number),] = what(psutil.Process(pid))
+        return found
+
+    return [
+        Read(
+            "seatrial_front_resident_memory_bytes", "Memory of a front's process (`--fronts`).", "gauge",
+            ("front",), read=lambda: read(_rss),
+        ),
+        Read(
+            "seatrial_front_cpu_seconds_total",
+            "Processor time of a front's process; from 0 again when the front was replaced.", "counter",
+            ("front",), read=lambda: read(_cpu),
         ),
     ]  # fmt: skip
 
