@@ -103,6 +103,7 @@ class Instruments:
     def watch(self, model: ServedModel) -> None:
         """Counts a model's batches from now on."""
         labels = (model.name, model.version)
+        self._known.add(labels)
         queue, device, rows = (each.labelled(*labels) for each in (self._queue, self._device, self._rows))
 
         def batched(run: Run, requests: Sequence[Request]) -> None:
