@@ -37,7 +37,7 @@ MODELS = {
     ),
     "echo": Told((("s", "string", (None,)),), (("t", "string", (None,)),)),
     "times": Told((("x", "float32", (2,)),), (("y", "float32", (2,)),), versions=("2", "3")),
-    "slow": Told((("x", "float64", (1,)),), (("y", "float64", (1,)),), batch=1),
+    "slow": Told((("x", "float64", (1,)),), (("y", "float64", (1,)),), batch=2),
 }
 
 
@@ -138,7 +138,9 @@ def write_triton(folder: Path) -> None:
         lines = [
             f'name: "{name}"', 'backend: "python"', f"max_batch_size: {told.batch}",
             "version_policy { all { } }", "instance_group [{ kind: KIND_CPU count: 1 }]",
-            "dynamic_batching { default_queue_policy { allow_timeout_override: true } }",
+            # A request may only ask for less than the default, so there is one.
+            "dynamic_batching { default_queue_policy {"
+            " allow_timeout_override: true default_timeout_microseconds: 60000000 } }",
             *map(partial(_line, "input"), told.inputs), *map(partial(_line, "output"), told.outputs),
         ]  # fmt: skip
         (folder / name / "config.pbtxt").write_text("\n".join(lines), "utf-8")
