@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from seatrial.errors import (
@@ -88,11 +89,15 @@ class Refusal(UsageError):
         reason: Chooses the status.
         message: What was expected.
         hint: What to do.
+        headers: That go with the answer, such as `Allow`.
     """
 
-    def __init__(self, reason: Reason, message: str, *, hint: str = "") -> None:
+    def __init__(
+        self, reason: Reason, message: str, *, hint: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.reason: Reason = reason
+        self.headers = headers or {}
 
 
 def status_of(error: BaseException) -> int:

@@ -99,7 +99,8 @@ class Exchange:
         if len(message) > _LONGEST_MESSAGE:
             message = message[:_LONGEST_MESSAGE] + "..."
         self.call.error = message
-        self.json({"error": message}, status, headers=RETRY_AFTER if status == BUSY else None)
+        headers = error.headers if isinstance(error, Refusal) else None
+        self.json({"error": message}, status, headers=RETRY_AFTER if status == BUSY else headers)
 
     def lost(self) -> None:
         """The client went away before the answer: what was begun for it is cancelled."""
@@ -112,14 +113,20 @@ class Exchange:
         if self.answered is not None:
             self.answered(self.call, GONE)
 
-    def only(self, method: str) -> None:
-        """Insists on a method; HEAD goes where GET goes.
+    def only(self, *methods: str) -> None:
+        """Insists on one of some methods; HEAD goes where GET goes.
 
         Raises:
             Refusal: It is another one.
         """
-        if self.method != method and (self.method, method) != ("HEAD", "GET"):
-            raise Refusal("method", f"{self.method} is not taken here", hint=f"use {method}")
+        if self.method not in methods and not (self.method == "HEAD" and "GET" in methods):
+            allowed = (*methods, "HEAD") if "GET" in methods else methods
+            raise Refusal(
+                "method",
+                f"{self.method} is not taken here",
+                hint="use " + " or ".join(methods),
+                headers={"Allow": ", ".join(allowed)},
+            )
 
     def plain(self) -> None:
         """Insists on a body that is not compressed.

@@ -9,7 +9,6 @@ from seatrial.errors import UsageError
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Route
-from seatrial.serve.status import Refusal
 
 
 class ManagementRoutes:
@@ -28,11 +27,10 @@ class ManagementRoutes:
             exchange.only("GET")
             exchange.json(self._traffic.shadow(name))
             return
+        exchange.only("GET", "PUT")
         if exchange.method == "PUT":
             exchange.plain()
             self._traffic.set_route(name, read_route(exchange.body))
-        elif exchange.method not in ("GET", "HEAD"):
-            raise Refusal("method", f"{exchange.method} is not taken here", hint="use GET or PUT")
         exchange.json(self._traffic.route(name).model_dump(mode="json"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Route
 from seatrial.serve.v2 import DATATYPES, datatype
 
+_ZERO: dict[str, Any] = {"string": "", "bool": False}
+_LONGEST_EXAMPLE = 1024  # values: an example of a picture would be a megabyte
 _DESCRIPTION = (
     "`predict` takes what people have (a picture, a text) and answers as the model's contract says. "
     "`infer` speaks the Open Inference Protocol v2; it also takes tensors as raw bytes, which this page does "
@@ -49,7 +52,7 @@ def openapi(service: InferenceService) -> dict[str, Any]:
             }
         },
         "/v2/repository/index": _post(
-            "The models and their states", "server", _ref("IndexRequest"), _ref("Index")
+            "The models and their states", "server", _ref("IndexRequest"), _ref("Index"), required=False
         ),
     }
     names = list(dict.fromkeys([*(each.name for each in service.models), *service.pipelines]))
@@ -71,9 +74,7 @@ def _paths_of(service: InferenceService, name: str) -> dict[str, Any]:
         f"/v2/models/{name}": _get("What the model takes and gives", name, "Model"),
         f"/v2/models/{name}/ready": _get("Whether the model answers", name, "ModelReady", busy=True),
         f"/v2/models/{name}/infer": {"post": _infer(name, model.inputs, model.outputs)},
-        f"/{name}/prediction": _post(
-            "As Paddle Serving's pipelines", name, _ref("Keys"), _ref("Values"), ("404", "405")
-        ),
+        f"/{name}/prediction": _post("As Paddle Serving's pipelines", name, _ref("Keys"), _ref("Values")),
     }
     if not pipeline:
         get = _get("Who answers when no version is named", name, "Route")["get"]
@@ -121,7 +122,8 @@ def _infer(name: str, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec,
         {
             "name": each.name,
             "datatype": datatype(each.dtype),
-            "shape": [size if isinstance(size, int) else 1 for size in each.shape],
+            "shape": (shape := [size if isinstance(size, int) else 1 for size in each.shape]),
+            "data": [_ZERO.get(each.dtype, 0)] * min(math.prod(shape), _LONGEST_EXAMPLE),
         }
         for each in inputs
     ]
@@ -135,7 +137,7 @@ def _infer(name: str, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec,
             "content": {
                 "application/json": {
                     "schema": _ref("InferRequest"),
-                    "example": {"inputs": [{**each, "data": []} for each in given]},
+                    "example": {"inputs": given},
                 }
             },
         },
@@ -152,23 +154,28 @@ def _get(summary: str, tag: str, schema: str, *, busy: bool = False) -> dict[str
 
 
 def _post(
-    summary: str, tag: str, body: Mapping[str, Any], answer: Mapping[str, Any], wrong: tuple[str, ...] = ()
+    summary: str,
+    tag: str,
+    body: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    *,
+    required: bool = True,
 ) -> dict[str, Any]:
     return {
         "post": {
             "tags": [tag],
             "summary": summary,
-            "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-            "responses": _responses({"application/json": {"schema": answer}}, wrong or tuple(_WRONG)),
+            "requestBody": {"required": required, "content": {"application/json": {"schema": body}}},
+            "responses": _responses({"application/json": {"schema": answer}}),
         }
     }
 
 
-def _responses(content: Mapping[str, Any], wrong: tuple[str, ...] = tuple(_WRONG)) -> dict[str, Any]:
+def _responses(content: Mapping[str, Any]) -> dict[str, Any]:
     error = {"application/json": {"schema": _ref("Error")}}
     return {
         "200": {"description": "The answer.", "content": content},
-        **{status: {"description": _WRONG[status], "content": error} for status in wrong},
+        **{status: {"description": why, "content": error} for status, why in _WRONG.items()},
     }
 
 
