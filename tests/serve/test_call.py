@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.serve.call import Call, headers_of, made_id
+from seatrial.serve.rpc.calls import address_of
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -97,6 +98,19 @@ def test_what_goes_back_names_version_and_rung() -> None:
         ("X-Seatrial-Version", "3"),
         ("X-Seatrial-Degraded", "model small"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("ipv4:127.0.0.1:1234", "127.0.0.1"),
+        ("ipv6:%5B::1%5D:1234", "::1"),
+        ("ipv6:[::1]:1234", "::1"),
+        ("unix:/run/x", "unix:/run/x"),
+    ],
+)
+def test_an_address_is_the_same_over_both_protocols(peer: str, address: str) -> None:
+    assert address_of(peer) == address
 
 
 def test_made_ids_differ_in_a_forked_process_too() -> None:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from seatrial.serve.assembly import Assembly
     from seatrial.serve.settings import Settings
 
-# Which option says what in `serve.yaml`: of the server, of its limits, of each model.
+# Which option says what in `serve.yaml`: of the server, of its limits, of its log, of each model.
 _SERVER = ("host", "port", "grpc_port", "fronts", "watch_seconds")
 _LIMITS = {"max_body": "body_mebibytes"}
+_LOG = {"request_log": "requests", "traces": "traces"}
 _MODEL = {
     "runtime": "runtime",
     "threads": "threads",
@@ -54,6 +55,8 @@ _MODEL = {
 @click.option("--max-queue-size", type=click.IntRange(min=1), help="Rows that may wait.")
 @click.option("--max-body", type=click.IntRange(min=1), help="MiB.  [default: 64]")
 @click.option("--timeout", type=float, help="Seconds one batch may take.  [default: 60]")
+@click.option("--request-log", help="File of one JSON line a request; - is stderr.  [default: none]")
+@click.option("--traces", help="URL of an OpenTelemetry collector (OTLP over HTTP).  [default: none]")
 def command(*, models: tuple[str, ...], config: Path | None, **options: Any) -> int:
     """Serve each of MODELS, and those of the configuration, until SIGTERM.
 
@@ -74,7 +77,7 @@ async def _serve(read: Callable[[], Settings]) -> None:
     settings = read()
     assembly = assemble(settings)
     address = await assembly.start(click.echo)
-    for name in settings.models:
+    for name in (*settings.models, *settings.pipelines):
         click.echo(f"ready: {address}/v2/models/{name}  (and {address}/v1/models/{name}/predict)")
     await until_signalled(
         assembly.server,
@@ -101,6 +104,7 @@ def _settings(models: tuple[str, ...], config: Path | None, options: dict[str, A
         limits={field: said[name] for name, field in _LIMITS.items() if name in said},
         models=_named(models),
         options={field: said[name] for name, field in _MODEL.items() if name in said},
+        log={field: said[name] for name, field in _LOG.items() if name in said},
     )
     if not settings.models:
         raise UsageError("there is no model to serve", hint="name one, or give a --config that does")

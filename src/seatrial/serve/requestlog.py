@@ -15,9 +15,9 @@ from typing import Any
 
 import orjson
 
+from seatrial.contract.feeds import digest
 from seatrial.contract.sample import Array
 from seatrial.errors import UsageError
-from seatrial.serve.batcher import digest
 from seatrial.serve.call import Call
 from seatrial.serve.metrics import Read
 from seatrial.serve.record import fields_of, picture_size

@@ -309,6 +309,7 @@ def overruled(
     limits: Mapping[str, Any],
     models: Mapping[str, Path],
     options: Mapping[str, Any],
+    log: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Settings with what the command line says on top.
 
@@ -318,12 +319,14 @@ def overruled(
         limits: Of `Bounds`.
         models: Paths by name; they join the file's, and replace the path of one that has the name.
         options: Of `Options`, for every model.
+        log: Of `Log`.
 
     Raises:
         UsageError: A value is not allowed.
     """
     data = settings.model_dump(exclude_unset=True) | dict(server)
     data["limits"] = data.get("limits", {}) | dict(limits)
+    data["log"] = data.get("log", {}) | dict(log or {})
     named = {name: dict(each) for name, each in data.get("models", {}).items()}
     for name, path in models.items():
         named.setdefault(name, {})["path"] = path

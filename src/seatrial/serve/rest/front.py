@@ -89,6 +89,7 @@ class RestFront:
     def _metrics(self, exchange: Exchange, words: list[str]) -> None:
         if words:
             _nothing(exchange, words)
+        exchange.call.route = "metrics"
         exchange.only("GET")
         exchange.respond(OK, [self.instruments.text().encode()], kind=METRICS)
 

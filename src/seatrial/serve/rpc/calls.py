@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -39,8 +40,14 @@ def begun(context: Any, route: str, raw: bytes) -> Call:
             for name, value in context.invocation_metadata() or ()
         }
     )
-    call.client = context.peer().partition(":")[2] or context.peer()  # ipv4:127.0.0.1:1234
+    call.client = address_of(context.peer())
     return call
+
+
+def address_of(peer: str) -> str:
+    """A client's address as REST has it, from grpc's `ipv4:127.0.0.1:1234` or `ipv6:%5B::1%5D:1234`."""
+    kind, _, rest = peer.partition(":")
+    return unquote(rest.rpartition(":")[0]).strip("[]") if kind in ("ipv4", "ipv6") else peer
 
 
 def decoded(kind: Any, raw: bytes) -> Any:
