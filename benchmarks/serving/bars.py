@@ -168,7 +168,7 @@ def tables(results: Results) -> str:
             ("Simulated device", "sim"), ("Tiny model", "tiny"), ("Transformer", "encoder"),
         )
     ]  # fmt: skip
-    parts += [_bars(results), _gone_table(results)]
+    parts += [_bars(results), _gone_table(results), _machine(results)]
     return "\n\n".join(each for each in parts if each)
 
 
@@ -222,6 +222,24 @@ def _bars(results: Results) -> str:
     for each in verdicts(results):
         met = "met" if each.met else "**missed**" if each.found else "not measured"
         lines.append(f"| {each.what} | {each.wanted} | {each.found} | {met} |")
+    return "\n".join(lines)
+
+
+def _machine(results: Results) -> str:
+    """On what, with what, and what is missing and why."""
+    told = results.machine
+    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+    foreign = [row["foreign_cpus"] for row in results.runs if "foreign_cpus" in row]
+    lines = [
+        f"Machine: {told.get('cpus')} cores of {told.get('processor')}, {told.get('memory_gib')} GiB, Linux "
+        f"{told.get('kernel')}, Python {told.get('python')}, no GPU. Servers: {versions}.",
+    ]
+    if foreign:
+        taken = f"{median(foreign):.2f} CPUs in the median run, {max(foreign):.2f} in the worst"
+        realtime = any(row.get("realtime") for row in results.runs)
+        kind = "the round-robin class" if realtime else "the ordinary scheduling class"
+        lines.append(f"Others used {taken}; server and client ran in {kind}.")
+    lines += [f"Not measured: {name}: {why}." for name, why in results.missing.items()]
     return "\n".join(lines)
 
 

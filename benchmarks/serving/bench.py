@@ -5,7 +5,7 @@
 
 Each peer is installed into a throw-away environment under `.side/peers` when it is first asked for. After
 every single run the JSON is written; what stands in it is not measured again, so that a stopped bench goes on
-where it was. `--only table` prints what was measured so far.
+where it was. `--only table` prints what was measured so far; `--page` also writes it into the docs.
 
 Servers take turns: one repeat of every load on each server, then the next repeat, so that a slow minute of
 the machine meets all of them. Server and client run in the round-robin class where that is permitted.
@@ -32,6 +32,8 @@ from running import DidNotStartError, Wanted, running
 from results import Results
 from seatrial import extensions
 
+PAGE = environments.ROOT / "docs" / "explanation" / "serving.md"
+BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"
 RESULTS = environments.ROOT / "benchmarks" / "results" / "serving.json"
 PARTS = ("image", "limit", "loads", "gone", "table")
 THREADS = 1
@@ -55,9 +57,11 @@ def main() -> int:
     if "gone" in options.only and "gone" in options.loads:
         _gone(results, options, realtime=realtime)
     results.write()
-    print("\n" + bars.tables(results))
-    for name, why in results.missing.items():
-        print(f"not measured: {name}: {why}")
+    told = bars.tables(results)
+    print("\n" + told)
+    if options.page:
+        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+        PAGE.write_text(before + BEGIN + "\n" + told + "\n\n" + END + rest.partition(END)[2], "utf-8")
     return 0 if all(each.met for each in bars.verdicts(results)) else 1
 
 
@@ -74,11 +78,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peers", type=names, default=first, help=",".join(first))
     parser.add_argument("--loads", type=names, default=[*LOADS, "gone"], help=",".join([*LOADS, "gone"]))
     parser.add_argument("--only", type=names, default=list(PARTS), help=",".join(PARTS))
-    parser.add_argument("--seconds", type=float, default=6.0, help="that each run counts [6]")
+    parser.add_argument("--seconds", type=float, default=5.0, help="that each run counts [5]")
     parser.add_argument("--repeats", type=int, default=3, help="of ours and of the peers with a bar [3]")
     parser.add_argument("--others", type=int, default=1, help="repeats of the other peers [1]")
     parser.add_argument("--again", action="store_true", help="measure also what is in the JSON already")
     parser.add_argument("--ordinary", action="store_true", help="do not use the round-robin class")
+    parser.add_argument(
+        "--page", action="store_true", help="write the tables into docs/explanation/serving.md"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     for given, there in ((options.peers, known), (options.loads, {*LOADS, "gone"}), (options.only, PARTS)):
@@ -94,10 +101,11 @@ def _turns(options: argparse.Namespace, *, realtime: bool) -> Iterator[tuple[Wan
     for repeat in range(max(options.repeats, options.others)):
         for model in ("sim", "tiny", "encoder"):
             for peer in options.peers:
-                if model not in peer.models or repeat >= (options.repeats if peer.anchor else options.others):
+                if repeat >= (options.repeats if peer.anchor else options.others):
                     continue
                 for variant in peer.variants:
-                    yield Wanted(peer, variant, model, realtime=realtime, threads=THREADS), repeat
+                    if peer.takes(variant, model):
+                        yield Wanted(peer, variant, model, realtime=realtime, threads=THREADS), repeat
 
 
 def _loads(results: Results, wanted: Wanted, repeat: int, options: argparse.Namespace) -> None:
@@ -113,6 +121,7 @@ def _loads(results: Results, wanted: Wanted, repeat: int, options: argparse.Name
         results.versions[wanted.peer.name] = _version(wanted.peer)
         with running(wanted) as server:
             for load in todo:
+                server.settle()
                 try:
                     row = measure(server, load, repeat=repeat, seconds=options.seconds, warm=WARM)
                 except NotImplementedError:
@@ -126,7 +135,8 @@ def _loads(results: Results, wanted: Wanted, repeat: int, options: argparse.Name
 
 
 def _version(peer: Peer) -> str:
-    return environments.version_of(peer, environments.python_of(peer))
+    found = environments.version_of(peer, environments.python_of(peer))
+    return found if peer.distribution == peer.name else f"of {peer.distribution} {found}"
 
 
 def _limit(results: Results, repeat: int, options: argparse.Namespace, *, realtime: bool) -> None:

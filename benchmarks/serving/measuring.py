@@ -48,6 +48,7 @@ def measure(server: Running, load: Load, *, repeat: int, seconds: float, warm: f
         "server_mib": server.memory(),
         "foreign_cpus": others / wall,
         "start_seconds": server.start_seconds,
+        "batching": server.batching(),
         **_ideal(load, repeat=repeat, seconds=seconds, warm=warm),
     }
 

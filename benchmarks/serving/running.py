@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ from peers._peer import Launch, Peer, Setting
 
 UNTIL_READY = 90.0
 GRACE = 8.0
+SETTLE = 20.0
 REALTIME = ("chrt", "-r", "5")
 
 
@@ -84,6 +86,26 @@ class Running:
     def once(self, timeout: float = 10.0) -> bytes | None:
         """Asks one request; the answer's body, or None when it is no right answer."""
         return answer(self.port, self.launch.path, self.body, MODELS[self.wanted.model].expect, timeout)
+
+    def settle(self) -> None:
+        """Waits until what the load before left behind is worked off."""
+        until = time.monotonic() + SETTLE
+        while self.once(timeout=5.0) is None and time.monotonic() < until:
+            time.sleep(0.5)
+
+    def batching(self) -> dict[str, Any]:
+        """How Seatrial chose to batch, as its metadata say it; nothing of other servers."""
+        if self.wanted.peer.name != "seatrial":
+            return {}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", f"/v2/models/{self.wanted.model}")
+            parameters = json.loads(connection.getresponse().read())["parameters"]
+        finally:
+            connection.close()
+        return {
+            name: parameters[name] for name in parameters if name.startswith(("max_", "batch", "profile"))
+        }
 
 
 def answer(port: int, path: str, body: bytes, expect: str, timeout: float) -> bytes | None:

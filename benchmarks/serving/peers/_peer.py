@@ -73,6 +73,7 @@ class Peer:
         packages: What its environment is made of; empty: Seatrial's own environment.
         distribution: Whose version the table shows.
         variants: Ways to run it, by what the name gets behind it.
+        only: Models that a variant is measured with, where not all.
         anchor: A bar is set against it: measured as often as ours.
         models: What it is measured with.
         serial: It answers one request after the other: no use in asking for more than it can ever do.
@@ -83,6 +84,11 @@ class Peer:
     packages: tuple[str, ...] = ()
     distribution: str = ""
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"": {}})
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     anchor: bool = False
     models: tuple[str, ...] = ("sim", "tiny")
     serial: bool = False
+
+    def takes(self, variant: str, model: str) -> bool:
+        """Whether this variant is measured with this model."""
+        return model in self.only.get(variant, self.models)

@@ -56,6 +56,7 @@ PEER = Peer(
     launch,
     distribution="seatrial",
     variants={"": {}, "fronts 2": {"--fronts": 2}},
+    only={"fronts 2": ("tiny",)},
     anchor=True,
     models=("sim", "tiny", "encoder"),
 )

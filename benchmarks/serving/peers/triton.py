@@ -72,6 +72,7 @@ PEER = Peer(
     packages=("nvidia-pytriton==0.7.0", "onnxruntime", "numpy"),
     distribution="nvidia-pytriton",
     variants={"": {}, "delay 10": {"delay": 10.0}},
+    only={"delay 10": ("sim",)},
     anchor=True,
     models=("sim", "tiny", "encoder"),
 )
