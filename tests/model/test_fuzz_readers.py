@@ -112,7 +112,7 @@ def test_random_bytes_break_no_reader(name, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", SEEDS)
 def test_no_mutation_breaks_a_reader_at_length(name, tmp_path):
-    @settings(max_examples=3000, database=None, **SETTINGS)
+    @settings(max_examples=1000, database=None, **SETTINGS)
     @given(mutated(SEEDS[name]))
     def run(data):
         look(tmp_path, name, data)
