@@ -8,8 +8,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,9 +21,8 @@ MOST_TENSORS = 16  # told by shape in one line
 LONGEST_ERROR = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """One phase of a request.
+class Interval(NamedTuple):
+    """One phase of a request; a tuple, because five are made for each line.
 
     Attributes:
         name: `read`, `prepare`, `queue`, `device` or `answer`.
@@ -100,11 +98,11 @@ def fields_of(call: Call, code: Code, now: float) -> dict[str, Any]:
 
 def _seconds(call: Call, now: float) -> dict[str, float]:
     found: dict[str, float] = {}
-    for each in intervals(call, now):
-        found[each.name] = found.get(each.name, 0.0) + max(each.ended - each.began, 0.0)
+    for name, began, ended, _, _ in intervals(call, now):
+        found[name] = found.get(name, 0.0) + (ended - began)
     found |= call.seconds
     found["total"] = now - call.began
-    return {name: round(seconds, 6) for name, seconds in found.items()}
+    return {name: int(max(seconds, 0.0) * 1e6) / 1e6 for name, seconds in found.items()}
 
 
 def _batch(call: Call) -> dict[str, Any]:

@@ -41,6 +41,8 @@ class Traces:
         sampling = lazy.load("opentelemetry.sdk.trace.sampling", extra=EXTRA)
         resources = lazy.load("opentelemetry.sdk.resources", extra=EXTRA)
         self._api = lazy.load("opentelemetry.trace", extra=EXTRA)
+        # An empty context, not the current one: whatever else in this process is traced is no parent.
+        self._nothing: Any = lazy.load("opentelemetry.context", extra=EXTRA).Context()
         self._wall = wall
         self._ids = _Ids()
         self._exporter = _Counted(exporter, export.SpanExportResult.SUCCESS)
@@ -61,10 +63,10 @@ class Traces:
             "request",
             context=self._parent(call),
             kind=self._api.SpanKind.SERVER,
-            attributes=_attributes(call, code),
             start_time=base + int(call.began * 1e9),
         )
         if root.is_recording():
+            root.set_attributes(_attributes(call, code))
             inside = self._api.set_span_in_context(root)
             for each in intervals(call, now):
                 self._phase(each, inside, base)
@@ -89,15 +91,13 @@ class Traces:
         )
 
     def _parent(self, call: Call) -> Any:
-        # An empty context, not the current one: whatever else in this process is traced is no parent.
-        context: Any = lazy.load("opentelemetry.context", extra=EXTRA).Context()
         if not call.traceparent:
-            return context
+            return self._nothing
         _, trace, span, flags = call.traceparent.split("-")[:4]
         parent = self._api.SpanContext(
             int(trace, 16), int(span, 16), is_remote=True, trace_flags=self._api.TraceFlags(int(flags, 16))
         )
-        return self._api.set_span_in_context(self._api.NonRecordingSpan(parent), context)
+        return self._api.set_span_in_context(self._api.NonRecordingSpan(parent), self._nothing)
 
     def _phase(self, each: Interval, inside: Any, base: int) -> None:
         told: dict[str, Any] = {}
