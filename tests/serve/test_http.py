@@ -25,7 +25,7 @@ async def test_health_and_metadata() -> None:
         assert (await server.ask("GET", "/v2/health/live")).status == 200
         assert (await server.ask("GET", "/v2/health/ready")).json == {"ready": True}
         assert (await server.ask("GET", "/v2/models/double/ready")).status == 200
-        assert (await server.ask("GET", "/v2")).json["extensions"] == ["binary_tensor_data"]
+        assert (await server.ask("GET", "/v2")).json["extensions"][0] == "binary_tensor_data"
         told = (await server.ask("GET", "/v2/models/double/versions/1")).json
         assert told["inputs"] == [{"name": "x", "datatype": "FP64", "shape": [-1, 1]}]
         assert told["versions"] == ["1"]

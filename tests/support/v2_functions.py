@@ -5,17 +5,17 @@ import time
 import numpy as np
 
 
-def double(version, x):
+def double(_, x):
     """A row in, a row out."""
     return {"y": 2 * x}
 
 
-def both(version, a, b):
+def both(_, a, b):
     """Two in, two out."""
     return {"sum": a + b, "difference": a - b}
 
 
-def echo(version, s):
+def echo(_, s):
     """Texts, as they came."""
     return {"t": s}
 
@@ -25,7 +25,7 @@ def times(version, x):
     return {"y": x * np.float32(version)}
 
 
-def slow(version, x):
+def slow(_, x):
     """Takes its time."""
     time.sleep(SECONDS)
     return {"y": x}

@@ -62,10 +62,8 @@ def specs(tensors: tuple[tuple[str, str, tuple[int | None, ...]], ...]) -> tuple
     return tuple(TensorSpec(name, dtype, ("batch", *shape)) for name, dtype, shape in tensors)
 
 
-async def load(
-    name: str, found: Found, model: Model, now: ServedModel | None, *, careful: bool = False
-) -> ServedModel:
-    """Makes a version as the server's own loader would, over a fake engine."""
+async def load(name: str, found: Found, *_: object, **__: object) -> ServedModel:
+    """Makes a version where the server's own loader would, over a fake engine."""
     told = MODELS[name]
     artifact = Artifact(
         path=Path(f"{name}.onnx"),
@@ -106,7 +104,7 @@ _TYPES = {
     "float64": "TYPE_FP64", "float32": "TYPE_FP32", "int32": "TYPE_INT32", "string": "TYPE_STRING",
 }  # fmt: skip
 
-_MODEL = '''
+_MODEL = """
 import json
 import triton_python_backend_utils as backend
 
@@ -125,7 +123,7 @@ class TritonPythonModel:
             tensors = [backend.Tensor(name, value) for name, value in outputs.items()]
             answers.append(backend.InferenceResponse(tensors))
         return answers
-'''
+"""
 
 
 def write_triton(folder: Path) -> None:

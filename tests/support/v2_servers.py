@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import shutil
@@ -12,10 +13,10 @@ import sys
 import sysconfig
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 
 import uvloop
@@ -44,7 +45,7 @@ class Addresses:
 
 @contextmanager
 def ours(folder: Path) -> Iterator[Addresses]:
-    """Our server, in a thread with a loop of its own, as the command makes it: REST and gRPC beside each other."""
+    """Our server as the command makes it, REST and gRPC beside each other, in a thread with its own loop."""
     ready, found = threading.Event(), []
 
     async def serve() -> None:
@@ -139,19 +140,20 @@ def triton(folder: Path) -> Iterator[Addresses]:
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
-            _wait(process, f"http://127.0.0.1:{http}/v2/health/ready", folder / "log")
+            _wait(process, http, folder / "log")
             yield Addresses("triton", f"127.0.0.1:{http}", f"127.0.0.1:{grpc}")
         finally:
             process.terminate()
             process.wait(60)
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
+        line = HTTPConnection("127.0.0.1", port, timeout=5)
+        with contextlib.suppress(OSError), contextlib.closing(line):
+            line.request("GET", "/v2/health/ready")
+            if line.getresponse().status == 200:
                 return
-        except OSError:
-            time.sleep(0.1)
+        time.sleep(0.1)
     raise AssertionError(log.read_text("utf-8")[-3000:])

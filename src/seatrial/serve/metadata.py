@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seatrial import __version__
@@ -12,7 +12,7 @@ from seatrial.serve.model import ServedModel
 from seatrial.serve.queueing import PRIORITIES
 from seatrial.serve.v2 import datatype
 
-EXTENSIONS = ("binary_tensor_data",)
+EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration")
 
 
 def server_metadata() -> dict[str, Any]:
@@ -50,36 +50,36 @@ def _tensor(spec: TensorSpec) -> dict[str, Any]:
     return {"name": spec.name, "datatype": datatype(spec.dtype), "shape": shape}
 
 
-def model_config(model: ServedModel) -> dict[str, Any]:
-    """Of one version of a model, as Triton's clients ask for it: what of its configuration there is here.
+def configuration(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What of Triton's model configuration there is here, from the metadata of a model or pipeline.
 
     `max_batch_size` is 0 where requests are not joined; else the dimensions come without the batch axis.
     """
-    queue = model.batcher.queue.policy
-    joins = queue.max_batch_size > 1
-    told: dict[str, Any] = {
-        "name": model.name,
-        "platform": f"{model.runtime}_{model.artifact.format}",
-        "backend": model.runtime,
-        "max_batch_size": queue.max_batch_size if joins else 0,
-        "input": [_configured(each, joins=joins) for each in model.inputs],
-        "output": [_configured(each, joins=joins) for each in model.outputs],
+    parameters = told["parameters"]
+    rows = parameters.get("max_batch_size", 1)
+    joins = rows > 1
+    config: dict[str, Any] = {
+        "name": told["name"],
+        "platform": told["platform"],
+        "backend": told["platform"].partition("_")[0],
+        "max_batch_size": rows if joins else 0,
+        "input": [_configured(each, joins=joins) for each in told["inputs"]],
+        "output": [_configured(each, joins=joins) for each in told["outputs"]],
         "parameters": {
             name: {"string_value": value if isinstance(value, str) else json.dumps(value)}
-            for name, value in model_metadata(model, ())["parameters"].items()
+            for name, value in parameters.items()
         },
     }
     if joins:
-        told["dynamic_batching"] = {
-            "max_queue_delay_microseconds": round(queue.max_queue_delay * 1e6),
+        config["dynamic_batching"] = {
+            "max_queue_delay_microseconds": parameters["max_queue_delay_microseconds"],
             "priority_levels": len(PRIORITIES),
             "default_priority_level": PRIORITIES.index("normal") + 1,
-            "default_queue_policy": {"max_queue_size": queue.max_queue_size},
+            "default_queue_policy": {"max_queue_size": parameters["max_queue_size"]},
         }
-    return told
+    return config
 
 
-def _configured(spec: TensorSpec, *, joins: bool) -> dict[str, Any]:
-    tensor = _tensor(spec)
+def _configured(tensor: Mapping[str, Any], *, joins: bool) -> dict[str, Any]:
     kind = "STRING" if tensor["datatype"] == "BYTES" else tensor["datatype"]
-    return {"name": spec.name, "data_type": f"TYPE_{kind}", "dims": tensor["shape"][joins:]}
+    return {"name": tensor["name"], "data_type": f"TYPE_{kind}", "dims": tensor["shape"][joins:]}

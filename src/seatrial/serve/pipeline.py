@@ -121,17 +121,6 @@ class ServedPipeline:
             },
         }
 
-    def config(self) -> dict[str, Any]:
-        """As Triton's clients ask for it."""
-        tensor = {"data_type": "TYPE_STRING", "dims": [1]}
-        return {
-            "name": self.name,
-            "platform": PLATFORM,
-            "max_batch_size": 0,
-            "input": [{"name": _INPUT.name, **tensor}],
-            "output": [{"name": _OUTPUT.name, **tensor}],
-        }
-
     def _payload(self, feeds: Mapping[str, Array]) -> bytes | str:
         if set(feeds) != {_INPUT.name}:
             raise ContractViolation(

@@ -39,7 +39,7 @@ class Connection(asyncio.Protocol):
         limits: Limits,
         connections: set[Connection],
     ) -> None:
-        self._handle, self._refuse, self._limits, self._all = handle, refuse, limits, connections
+        self._handle, self._refuse, self.limits, self._all = handle, refuse, limits, connections
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
         if self._in_head and not self._deaf:
             self._head += len(data)
             self._watch_head()
-        if len(self._pending) >= self._limits.pipelined and not self._paused and self._transport:
+        if len(self._pending) >= self.limits.pipelined and not self._paused and self._transport:
             self._paused = True
             self._transport.pause_reading()
 
@@ -133,9 +133,9 @@ class Connection(asyncio.Protocol):
             return
         headers = exchange.headers
         length = headers.get(b"content-length")
-        if self._head + len(self._url) > self._limits.head:
+        if self._head + len(self._url) > self.limits.head:
             self._watch_head(forced=True)
-        elif length is not None and int(length) > self._limits.body:
+        elif length is not None and int(length) > self.limits.body:
             self._too_large(f"the body has {int(length)} bytes")
         elif b"expect" in headers:
             self._expectation(headers[b"expect"])
@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
         if self._deaf:
             return
         self._body += len(body)
-        if self._body > self._limits.body:
+        if self._body > self.limits.body:
             self._too_large("the body goes on")
         elif not self._content:
             self._content = body  # most bodies come in one piece, and are not copied
@@ -196,7 +196,7 @@ class Connection(asyncio.Protocol):
             if self._last:
                 self._end()
                 return
-        if self._paused and len(pending) < self._limits.pipelined:
+        if self._paused and len(pending) < self.limits.pipelined:
             self._paused, self._since = False, self._loop.time()
             if not self._stuck:
                 transport.resume_reading()
@@ -246,17 +246,17 @@ class Connection(asyncio.Protocol):
         self._refused(
             Refusal(
                 "too-large",
-                f"{what}, at most {self._limits.body} are taken",
+                f"{what}, at most {self.limits.body} are taken",
                 hint="send smaller tensors, or raise --max-body",
             )
         )
 
     def _watch_head(self, *, forced: bool = False) -> None:
-        if forced or self._head > self._limits.head:
+        if forced or self._head > self.limits.head:
             self._refused(
                 Refusal(
                     "header-too-large",
-                    f"the request's line and headers have more than {self._limits.head} bytes",
+                    f"the request's line and headers have more than {self.limits.head} bytes",
                 )
             )
 
@@ -283,7 +283,7 @@ class Connection(asyncio.Protocol):
         if unread < self._unread:
             self._since = self._loop.time()  # it reads, however slowly
         self._unread = unread
-        limits, spent = self._limits, self._loop.time() - self._since
+        limits, spent = self.limits, self._loop.time() - self._since
         if unread or (self._deaf and not self._pending):
             if spent > (limits.idle if unread else LINGER):
                 self._transport.abort()

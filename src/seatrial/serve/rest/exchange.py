@@ -10,6 +10,7 @@ import orjson
 
 from seatrial.errors import SeatrialError
 from seatrial.serve.call import Call, headers_of
+from seatrial.serve.rest.encoding import unpacked
 from seatrial.serve.status import BUSY, GONE, OK, PHRASES, Refusal, status_of, told
 
 if TYPE_CHECKING:
@@ -129,11 +130,11 @@ class Exchange:
             )
 
     def plain(self) -> None:
-        """Insists on a body that is not compressed.
+        """Unpacks a body that is compressed; it may unpack to what a plain one may have.
 
         Raises:
-            Refusal: It is.
+            Refusal: It is larger, or in a coding that is not taken.
         """
-        encoding = self.headers.get(b"content-encoding", b"identity").lower()
-        if encoding not in (b"identity", b""):
-            raise Refusal("media-type", "compressed bodies are not taken", hint="send it as it is")
+        coding = self.headers.get(b"content-encoding", b"identity").decode("latin-1")
+        if coding.lower() not in ("identity", ""):
+            self.body = unpacked(self.body, coding, self.connection.limits.body)

@@ -10,7 +10,8 @@ from seatrial.contract.sample import Array
 from seatrial.serve import metadata, v2
 from seatrial.serve.model import Outcome
 from seatrial.serve.pipeline import ServedPipeline
-from seatrial.serve.rest.exchange import Exchange
+from seatrial.serve.rest.encoding import SMALLEST, asked, packed
+from seatrial.serve.rest.exchange import JSON, Exchange
 from seatrial.serve.rest.repository import RepositoryRoutes
 from seatrial.serve.service import Answering, InferenceService
 from seatrial.serve.status import BUSY, OK, Refusal
@@ -42,9 +43,11 @@ class TensorRoutes:
                 exchange.only("GET")
                 exchange.json(metadata.server_metadata())
             case ["health", "live"]:
+                exchange.call.route = "health"
                 exchange.only("GET")
                 exchange.json({"live": True})
             case ["health", "ready"]:
+                exchange.call.route = "health"
                 exchange.only("GET")
                 ready = self._service.ready
                 exchange.json({"ready": ready}, OK if ready else BUSY)
@@ -56,8 +59,10 @@ class TensorRoutes:
                 )
 
     def _model(self, exchange: Exchange, name: str, version: str, verb: str) -> None:
-        if verb not in ("", "ready", "infer"):
-            raise Refusal("no-such-path", f"models have no '{verb[:80]}'", hint="they have ready and infer")
+        if verb not in ("", "ready", "config", "infer"):
+            raise Refusal(
+                "no-such-path", f"models have no '{verb[:80]}'", hint="they have ready, config and infer"
+            )
         exchange.only("POST" if verb == "infer" else "GET")
         if verb == "infer":
             self._infer(exchange, self._service.model(name, version, exchange.call))
@@ -67,7 +72,8 @@ class TensorRoutes:
             ready = model.ready
             exchange.json({"name": model.name, "ready": ready}, OK if ready else BUSY)
         else:
-            exchange.json(self._service.describe(name, version))
+            told = self._service.describe(name, version)
+            exchange.json(metadata.configuration(told) if verb == "config" else told)
 
     def _infer(self, exchange: Exchange, model: Answering) -> None:
         exchange.call.route = "infer"
@@ -105,10 +111,11 @@ def write_outputs(
     except Exception as error:  # noqa: BLE001 - an output that cannot be written is this request's alone
         exchange.fail(error)
         return
-    if length is None:
-        exchange.respond(OK, parts)
-    else:
-        exchange.respond(OK, parts, kind=BINARY, headers={v2.HEADER_LENGTH_NAME: str(length)})
+    headers = None if length is None else {v2.HEADER_LENGTH_NAME: str(length)}
+    coding = asked(exchange.headers.get(b"accept-encoding"))
+    if coding and sum(map(len, parts)) >= SMALLEST:
+        parts, headers = [packed(parts, coding)], {**(headers or {}), "Content-Encoding": coding}
+    exchange.respond(OK, parts, kind=JSON if length is None else BINARY, headers=headers)
 
 
 def header_length(value: bytes | None) -> int | None:

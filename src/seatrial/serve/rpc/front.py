@@ -26,6 +26,10 @@ from seatrial.serve.status import grpc_code_of
 
 _SCHEMAS = (schema("inference"), schema("health"))
 _FRAME = 1 << 16  # bytes of a message beside its tensors: names, shapes, parameters
+# Clients of models that answer more than once wait for the last answer; here each is the last.
+_LAST = "triton_final_response"
+    "triton_final_response"  # clients of models that answer more than once wait for it; here each is the last
+)
 _ROUTES = {
     "ModelInfer": "infer", "ModelStreamInfer": "infer", "RepositoryIndex": "repository",
     "RepositoryModelLoad": "repository", "RepositoryModelUnload": "repository",
@@ -137,6 +141,7 @@ class GrpcFront:
             reply.infer_response.id, reply.infer_response.model_name = message.id, message.model_name
             answer = await infer(self._service, message, call, context.time_remaining())
             reply.infer_response.CopyFrom(answer)
+            reply.infer_response.parameters[_LAST].bool_param = True
         except asyncio.CancelledError:
             self._instruments.answered(call, ended(context))
             raise

@@ -11,7 +11,6 @@ from google.protobuf.json_format import ParseDict
 from seatrial.errors import NotFound
 from seatrial.serve import metadata
 from seatrial.serve.call import Call
-from seatrial.serve.pipeline import ServedPipeline
 from seatrial.serve.rest.repository import check_parameters
 from seatrial.serve.rpc.schema import schema
 from seatrial.serve.service import InferenceService
@@ -66,9 +65,8 @@ class Replies:
         return _message("ModelMetadataResponse", **told)
 
     async def _config(self, request: Any, call: Call) -> Any:
-        found = self._service.find(request.name, request.version)
-        config = found.config() if isinstance(found, ServedPipeline) else metadata.model_config(found)
-        return _message("ModelConfigResponse", config=config)
+        told = self._service.describe(request.name, request.version)
+        return _message("ModelConfigResponse", config=metadata.configuration(told))
 
     async def _index(self, request: Any, call: Call) -> Any:
         listed = self._service.keeper.index(ready=request.ready)
