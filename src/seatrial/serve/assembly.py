@@ -6,11 +6,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from seatrial.errors import SeatrialError
+from seatrial import lazy
+from seatrial.errors import SeatrialError, UsageError
+from seatrial.serve.flow import load_flow
+from seatrial.serve.fronts import FrontsServer
 from seatrial.serve.keeper import Keeper
 from seatrial.serve.limits import Limits
 from seatrial.serve.loading import choice_lines
 from seatrial.serve.observing import observe
+from seatrial.serve.pipeline import ServedPipeline, pipeline_line
 from seatrial.serve.repository import Repository
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.server import Server
@@ -47,19 +51,34 @@ class Assembly:
             told: Each line for people.
 
         Raises:
-            SeatrialError: A model cannot be loaded, or the address cannot be had.
+            SeatrialError: A model cannot be loaded, a pipeline does not fit its models, or the address
+                cannot be had.
         """
         keeper, settings = self.service.keeper, self.settings
         keeper.told = lambda model: told("\n".join(choice_lines(model)))
         try:
+            flows = {name: load_flow(path) for name, path in settings.pipelines.items()}
             await keeper.start()
+            for name, flow in flows.items():
+                self.service.pipelines[name] = ServedPipeline(name, flow, self.repository)
+                told(pipeline_line(name, flow))
             self.service.traffic.take(settings.models)
             if settings.watch_seconds:
                 keeper.begin(keeper.watch(settings.watch_seconds))
+            if settings.grpc_port is not None:
+                told(await self._start_grpc(settings.host, settings.grpc_port))
             return await self.server.start(settings.host, settings.port)
         except BaseException:
-            await self.service.close()
+            await self.server.stop(0)
             raise
+
+    async def _start_grpc(self, host: str, port: int) -> str:
+        lazy.load("grpc", extra="serve")
+        from seatrial.serve.rpc.front import GrpcFront
+
+        front = GrpcFront(self.service, self.front.instruments, limits=self.front.limits)
+        self.server.also(front)
+        return f"gRPC: {await front.start(host, port)}"
 
     def reload(self, settings: Settings) -> None:
         """Begins to make the models what new settings and the files say; nothing that serves is interrupted.
@@ -74,6 +93,7 @@ class Assembly:
             self.service.traffic.take(settings.models)
         except SeatrialError as error:
             _log.warning("routes and ladders stay as they were: %s (%s)", error.message, error.hint)
+        await self.service.keeper.look()  # versions that no route names any more may go
 
 
 def assemble(settings: Settings) -> Assembly:
@@ -84,11 +104,22 @@ def assemble(settings: Settings) -> Assembly:
     Raises:
         UsageError: The settings contradict each other, or name files that are not there.
     """
+    twice = sorted(set(settings.pipelines) & set(settings.models))
+    if twice:
+        raise UsageError(
+            f"pipelines.{twice[0]}: there is a model of this name", hint="name one of them otherwise"
+        )
     repository = Repository()
     service = InferenceService(repository, keeper=Keeper(repository, settings.models))
     front = RestFront(service, limits=limits_of(settings.limits))
     observe(front.instruments, settings.log)
-    return Assembly(settings, repository, service, front, Server(service, front))
+    return Assembly(settings, repository, service, front, _server(service, front, settings))
+
+
+def _server(service: InferenceService, front: RestFront, settings: Settings) -> Server:
+    if settings.fronts > 1:
+        return FrontsServer(service, front, count=settings.fronts)
+    return Server(service, front)
 
 
 def limits_of(bounds: Bounds) -> Limits:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from seatrial.errors import Unavailable
 from seatrial.serve.rest.front import RestFront
@@ -14,6 +15,17 @@ from seatrial.serve.service import InferenceService
 GRACE = 30.0  # seconds that requests under way have when the server stops
 BACKLOG = 1024
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Front(Protocol):
+    """A front beside REST."""
+
+    async def stop(self, grace: float) -> None:
+        """Takes nothing new, and returns when what is under way is answered or has had so many seconds.
+
+        It may be called again with less.
+        """
+        ...
 
 
 class Server:
@@ -28,6 +40,7 @@ class Server:
         self._service, self._front = service, front
         self._server: asyncio.Server | None = None
         self._hurry = False
+        self._others: list[Front] = []
         service.repository.watch(front.instruments.watch)
 
     async def start(self, host: str = "127.0.0.1", port: int = 8000) -> str:
@@ -47,6 +60,10 @@ class Server:
         bound = self._server.sockets[0].getsockname()
         shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
         return f"http://{shown}:{bound[1]}"
+
+    def also(self, front: Front) -> None:
+        """Another front, which listens already and ends with this server."""
+        self._others.append(front)
 
     async def stop(self, grace: float = GRACE) -> None:
         """Takes no more connections, answers what is under way, ends the engines.
@@ -68,9 +85,11 @@ class Server:
         connections = self._front.connections
         for each in list(connections):
             each.shut()
+        others = asyncio.gather(*(each.stop(grace) for each in self._others))
         until = time.monotonic() + grace
-        while connections and time.monotonic() < until and not self._hurry:
+        while (connections or not others.done()) and time.monotonic() < until and not self._hurry:
             await asyncio.sleep(0.01)
+        await asyncio.gather(others, *(each.stop(0) for each in self._others))
         for each in list(connections):
             each.abort()
 
