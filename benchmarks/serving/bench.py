@@ -124,8 +124,9 @@ def _loads(results: Results, wanted: Wanted, repeat: int, options: argparse.Name
                 server.settle()
                 try:
                     row = measure(server, load, repeat=repeat, seconds=options.seconds, warm=WARM)
-                except NotImplementedError:
-                    continue  # it does not speak gRPC of the protocol: an empty cell
+                except NotImplementedError as error:
+                    print(f"{wanted.name}: {load.name}: {error}", flush=True)
+                    continue  # an empty cell
                 results.add(row)
                 _say(row)
         results.missing.pop(wanted.name, None)

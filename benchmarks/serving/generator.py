@@ -15,7 +15,10 @@ from typing import Any
 from environments import SIDE
 from loads import Load
 
+from seatrial import lazy
+
 SOURCE = Path(__file__).resolve().parent / "load.cpp"
+METHOD = "inference.GRPCInferenceService/ModelInfer"
 DRAIN = 3.0  # seconds that answers may come after the end
 
 
@@ -88,6 +91,22 @@ def ask(
     return found
 
 
+def check_grpc(port: int, body: bytes) -> None:
+    """Asks once with a real client, because h2load does not look at gRPC's own status.
+
+    Raises:
+        NotImplementedError: The answer is an error.
+    """
+    grpc: Any = lazy.load("grpc", extra="serve")
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        try:
+            answer = channel.unary_unary(f"/{METHOD}")(body, timeout=10.0)
+        except grpc.RpcError as error:
+            raise NotImplementedError(f"gRPC: {error.code().name}") from error
+    if not answer:
+        raise NotImplementedError("gRPC: an empty answer")
+
+
 def ask_grpc(
     load: Load, *, port: int, body: bytes, seconds: float, warm: float, before: tuple[str, ...] = ()
 ) -> dict[str, Any]:
@@ -98,6 +117,7 @@ def ask_grpc(
     """
     if shutil.which("h2load") is None:
         raise NotImplementedError("h2load is not installed (Debian: nghttp2-client)")
+    check_grpc(port, body)
     with tempfile.TemporaryDirectory() as folder:
         data, log = Path(folder) / "body", Path(folder) / "log"
         data.write_bytes(b"\0" + len(body).to_bytes(4, "big") + body)  # gRPC over HTTP/2: length-prefixed
@@ -105,12 +125,12 @@ def ask_grpc(
             *before, "h2load", "-c", str(load.connections), "-m", "1", "-t", "1", "-D", f"{seconds:g}",
             "--warm-up-time", f"{warm:g}s", "-H", "content-type: application/grpc", "-H", "te: trailers",
             "-d", str(data), "--log-file", str(log),
-            f"http://127.0.0.1:{port}/inference.GRPCInferenceService/ModelInfer",
+            f"http://127.0.0.1:{port}/{METHOD}",
         ]  # fmt: skip
-        told = subprocess.run(
-            command, check=True, capture_output=True, text=True, timeout=seconds + warm + 30
-        )
-        taken = sorted(int(line.split()[2]) / 1e3 for line in log.read_text("ascii").splitlines())
+        limit = seconds + warm + 30
+        told = subprocess.run(command, check=False, capture_output=True, text=True, timeout=limit)
+        lines = log.read_text("ascii").splitlines() if log.exists() else []
+        taken = sorted(int(line.split()[2]) / 1e3 for line in lines)
     if not taken:
         raise NotImplementedError("nobody answers gRPC there")
     failed = re.search(r"(\d+) failed, (\d+) errored", told.stdout)

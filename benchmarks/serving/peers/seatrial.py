@@ -44,7 +44,7 @@ def launch(setting: Setting) -> Launch:
             raise NotImplementedError(f"`seatrial serve` has no {option}")
         command += [option, str(value)]
     grpc = 0
-    if "--grpc-port" in known_options(setting.python):
+    if setting.model == "tiny":
         grpc = setting.port + 1
         command += ["--grpc-port", str(grpc)]
     path = f"/v2/models/{setting.model}/infer"
