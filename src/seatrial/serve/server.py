@@ -72,11 +72,17 @@ class Server:
             grace: Seconds that what is under way has.
         """
         self._service.stop_being_ready()
-        await self._shut(grace)
+        await asyncio.gather(self._shut(grace), self._stop_others(grace))
         await self._service.close()
         if self._server is not None:
             await self._server.wait_closed()
         await asyncio.to_thread(self._front.instruments.close)
+
+    async def _stop_others(self, grace: float) -> None:
+        stopping = asyncio.gather(*(each.stop(grace) for each in self._others))
+        while not stopping.done() and not self._hurry:
+            await asyncio.sleep(0.01)
+        await asyncio.gather(stopping, *(each.stop(0) for each in self._others))
 
     async def _shut(self, grace: float) -> None:
         """Closes the door and waits for those inside; who is not ready in time is put out."""
@@ -85,11 +91,9 @@ class Server:
         connections = self._front.connections
         for each in list(connections):
             each.shut()
-        others = asyncio.gather(*(each.stop(grace) for each in self._others))
         until = time.monotonic() + grace
-        while (connections or not others.done()) and time.monotonic() < until and not self._hurry:
+        while connections and time.monotonic() < until and not self._hurry:
             await asyncio.sleep(0.01)
-        await asyncio.gather(others, *(each.stop(0) for each in self._others))
         for each in list(connections):
             each.abort()
 

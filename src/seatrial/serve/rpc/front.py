@@ -28,8 +28,6 @@ _SCHEMAS = (schema("inference"), schema("health"))
 _FRAME = 1 << 16  # bytes of a message beside its tensors: names, shapes, parameters
 # Clients of models that answer more than once wait for the last answer; here each is the last.
 _LAST = "triton_final_response"
-    "triton_final_response"  # clients of models that answer more than once wait for it; here each is the last
-)
 _ROUTES = {
     "ModelInfer": "infer", "ModelStreamInfer": "infer", "RepositoryIndex": "repository",
     "RepositoryModelLoad": "repository", "RepositoryModelUnload": "repository",
