@@ -24,6 +24,7 @@ from seatrial.serve.fronts_frames import Kind
 from seatrial.serve.fronts_hub import Hub
 from seatrial.serve.fronts_memory import create
 from seatrial.serve.fronts_models import Offer
+from seatrial.serve.processes import front_families
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.server import Server
 from seatrial.serve.service import InferenceService
@@ -57,6 +58,8 @@ class FrontsServer(Server):
         self._settings: Mapping[str, Any] = {}
         self._stopping = self._telling = False
         service.repository.watch(lambda _: self._changed())
+        for each in front_families(lambda: self.pids):
+            front.instruments.add(each)
 
     @property
     def pids(self) -> list[int]:
