@@ -106,11 +106,23 @@ async def test_a_poisonous_request_kills_no_second_time() -> None:
     got = await asyncio.gather(*answers, return_exceptions=True)
     assert [float(each[0][0, 0]) for each in (got[0], got[2])] == [2.0, 6.0]
     assert isinstance(got[1], EngineFailure)
+    assert bench.batcher.tally.deaths == 2  # with its batch, and alone
     started = len(bench.sessions)
     with pytest.raises(ContractViolation, match="killed the engine before"):
         bench.ask(POISON)
     assert float((await bench.ask(5.0)[1])[0][0, 0]) == 10.0
     assert len(bench.sessions) == started
+    await bench.batcher.close()
+
+
+async def test_the_next_batch_is_begun_before_the_last_is_answered() -> None:
+    bench = Bench(Policy(1, 0.0))
+    await bench.batcher.start()
+    begun: list[int] = []
+    first, second = bench.ask(1.0), bench.ask(2.0)
+    first[0].done = lambda _: begun.append(len(bench.sessions[0].batches))
+    assert (await second[1])[0][0, 0] == 4.0
+    assert begun == [2]
     await bench.batcher.close()
 
 

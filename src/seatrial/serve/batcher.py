@@ -180,8 +180,10 @@ class Batcher:
         device.begin(feeds, lambda outcome: self._ended(batch, outcome, run))
 
     def _ended(self, batch: list[Request], outcome: list[Array] | SeatrialError, run: Run) -> None:
-        self._running -= 1
         run.ended = self.clock()
+        if len(self.queue):
+            self._pump()  # the device works on while these answers are written
+        self._running -= 1
         self.tally.batches += 1
         self.tally.rows += run.rows
         self.tally.batched(run, batch)
@@ -199,6 +201,8 @@ class Batcher:
     def _failed(self, batch: list[Request], error: SeatrialError) -> None:
         """Of a batch that failed, each request is asked alone, so that one cannot cost the others."""
         died = isinstance(error, EngineFailure) and error.kind != "exception"
+        for each in batch:
+            each.tries += died
         if len(batch) > 1:
             self._one_by_one(batch)
             return
@@ -206,7 +210,6 @@ class Batcher:
         if not died:
             self._tell(request, error)
             return
-        request.tries += 1
         if request.tries < TRIES:
             self.queue.put_back([request])
             return
