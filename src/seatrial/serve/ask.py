@@ -44,3 +44,7 @@ class Ask:
     def told(self, done: Callable[[Outcome], None]) -> Ask:
         """The same for somebody else."""
         return replace(self, done=done)
+
+    def of_feeds(self, feeds: Mapping[str, Array]) -> Ask:
+        """The same about other arrays, or about the same ones when they were checked."""
+        return replace(self, feeds=feeds)

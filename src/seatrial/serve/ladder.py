@@ -14,7 +14,6 @@ from functools import partial
 
 from seatrial.contract.sample import Array
 from seatrial.errors import EngineFailure
-from seatrial.runtimes import checked
 from seatrial.serve.ask import Ask, Cancel
 from seatrial.serve.model import Outcome, ServedModel
 from seatrial.serve.pressure import Why, crowded, late, why_failed
@@ -60,8 +59,9 @@ class _Descent:
     )  # fmt: skip
 
     def __init__(self, ladder: Ladder, model: ServedModel, ask: Ask) -> None:
-        self._ladder, self._model, self._ask = ladder, model, ask
-        self._rows = next((len(each) for each in ask.feeds.values() if each.ndim), 1)
+        feeds = model.check(ask.feeds)  # nobody else is asked what the model would refuse
+        self._ladder, self._model, self._ask = ladder, model, ask.of_feeds(feeds)
+        self._rows = feeds.rows
         self._place = 0  # the next rung
         self._forced: Why | None = None  # what the model failed for
         self._asked: BaseException | None = None  # what it said then
@@ -75,10 +75,8 @@ class _Descent:
         Raises:
             SeatrialError: The model refuses, and no rung could help.
         """
-        if any(self._holds(rung) for rung, _ in self._ladder.rungs):
-            checked(self._model.artifact, self._ask.feeds)  # nobody else is asked what the model would refuse
-            if self._down():
-                return self.cancel
+        if self._down():
+            return self.cancel
         try:
             self._at_model(self._answered)
         except Exception as error:

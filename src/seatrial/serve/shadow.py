@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from seatrial.contract.feeds import digest
 from seatrial.contract.sample import Array
 from seatrial.errors import NotFound, SeatrialError, Unavailable
 from seatrial.serve.ask import Ask, Cancel
-from seatrial.serve.batcher import digest
 from seatrial.serve.call import Call
 from seatrial.serve.compare import Comparison, compare
 from seatrial.serve.model import Outcome, ServedModel

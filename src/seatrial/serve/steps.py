@@ -11,11 +11,11 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from seatrial.contract import TensorSpec
+from seatrial.contract.feeds import digest
 from seatrial.contract.sample import Array
 from seatrial.errors import NotFound, SeatrialError, Unavailable
 from seatrial.serve.answers import Answers
 from seatrial.serve.ask import Ask, Cancel
-from seatrial.serve.batcher import digest
 from seatrial.serve.model import ServedModel
 from seatrial.serve.pressure import crowded, late
 from seatrial.serve.remote import HOP, RemoteModel

@@ -98,6 +98,11 @@ class Traffic:
                 self.set_ladder(name, model.degrade)
             self._taken[name] = model
 
+    def named(self, name: str) -> Sequence[str]:
+        """The versions and aliases that a model's route sends requests to."""
+        plan = self.plans.get(name)
+        return tuple(plan.router.labels) if plan is not None else ()
+
     def route(self, name: str) -> Route:
         """As it was set.
 

@@ -38,7 +38,7 @@ def traffic_families(traffic: Traffic) -> list[Read]:
 
 
 def _weights(traffic: Traffic) -> Numbers:
-    told = {}
+    told: dict[tuple[str, ...], float] = {}
     for name, plan in traffic.plans.items():
         weights = plan.router.route.weights
         whole = sum(weights.values())
