@@ -113,6 +113,12 @@ def test_an_address_is_the_same_over_both_protocols(peer: str, address: str) -> 
     assert address_of(peer) == address
 
 
+@pytest.mark.parametrize(("name", "said"), [("模型", "%E6%A8%A1%E5%9E%8B"), ("a\r\nb: c", "a%0D%0Ab%3A%20c")])
+def test_a_name_that_no_header_can_say_is_quoted(name: str, said: str) -> None:
+    for _, value in headers_of(Call(log_id="a", version=name, degraded=name))[1:]:
+        assert value == said
+
+
 def test_made_ids_differ_in_a_forked_process_too() -> None:
     reading, writing = os.pipe()
     child = os.fork()

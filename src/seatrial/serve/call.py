@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from seatrial.serve.model import ServedModel
@@ -122,7 +123,12 @@ def headers_of(call: Call) -> list[tuple[str, str]]:
     """What goes back with the answer, whatever it is; over gRPC as trailing metadata, in lower case."""
     headers = [(LOG_ID, call.log_id)]
     if call.version:
-        headers.append(("X-Seatrial-Version", call.version))
+        headers.append(("X-Seatrial-Version", _clean(call.version)))
     if call.degraded:
-        headers.append(("X-Seatrial-Degraded", call.degraded))
+        headers.append(("X-Seatrial-Degraded", _clean(call.degraded)))
     return headers
+
+
+def _clean(name: str) -> str:
+    """A name as a header can say it: versions are named by folders, and folders by anybody."""
+    return name if name.isascii() and name.isprintable() else quote(name)

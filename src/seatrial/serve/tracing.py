@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 from seatrial import __version__, lazy
@@ -19,6 +20,7 @@ from seatrial.serve.record import LONGEST_ERROR, Interval, intervals
 from seatrial.serve.status import Code, verdict_of
 
 EXTRA = "trace"
+MOST_PHASES = 128  # spans in one request: a page of a thousand crops is told by its first ones
 _TIMEOUT = 5.0  # seconds that a collector has for one batch of spans
 _CLOSING = 3.0  # seconds that the last spans have
 
@@ -68,7 +70,7 @@ class Traces:
         if root.is_recording():
             root.set_attributes(_attributes(call, code))
             inside = self._api.set_span_in_context(root)
-            for each in intervals(call, now):
+            for each in islice(intervals(call, now), MOST_PHASES):
                 self._phase(each, inside, base)
             if verdict_of(code) == "error":
                 root.set_status(self._api.StatusCode.ERROR, call.error[:LONGEST_ERROR])
