@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import os
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +23,8 @@ from seatrial.serve.instruments import Instruments
 from seatrial.serve.metrics import SECONDS, WAITS, Histogram
 from seatrial.serve.observing import observe
 from seatrial.serve.processes import front_families
+from seatrial.serve.queueing import Request
+from seatrial.serve.requestlog import PAUSE
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Log
 from seatrial.serve.status import verdict_of
@@ -182,3 +186,21 @@ def test_a_family_is_taken_once_and_closes_are_called() -> None:
     instruments.answered(Call(log_id="a"), 200)
     instruments.close()
     assert (heard, closed) == ([("a", 200)], [1])
+
+
+async def test_an_answered_request_leaves_nothing_for_the_collector(tmp_path: Path) -> None:
+    model, _ = await loaded(max_batch_size=4)
+    async with rest(model) as server:
+        observe(server.front.instruments, Log(requests=str(tmp_path / "log")))
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                await server.ask("POST", INFER, infer_body(1))
+                async with await server.line() as line:
+                    line.ask("POST", INFER, infer_body(1))
+            await asyncio.sleep(4 * PAUSE)
+            alive = [each for each in gc.get_objects() if isinstance(each, Call | Request)]
+        finally:
+            gc.enable()
+        assert len(alive) < 5
