@@ -172,6 +172,24 @@ async def test_aliases_keep_their_version_and_are_answered_like_it(tmp_path: Pat
     await close(keeper, repository)
 
 
+async def test_versions_that_traffic_is_sent_to_are_not_let_go(tmp_path: Path) -> None:
+    shelf, repository = Shelf(tmp_path), Repository()
+    shelf.put("1", 1)
+    keeper = shelf.keeper(repository)
+    await keeper.start()
+    keeper.named = lambda name: {"m": ["1", "canary"]}[name]
+    shelf.put("2", 2)
+    await keeper.load("m")
+    assert repository.versions("m") == ["1", "2"]
+    shelf.remove("1")
+    await keeper.look()
+    assert repository.versions("m") == ["1", "2"]
+    keeper.named = lambda _: ()
+    await keeper.look()
+    assert repository.versions("m") == ["2"]
+    await close(keeper, repository)
+
+
 async def test_a_folder_that_goes_takes_its_version_with_it_but_never_the_last(tmp_path: Path) -> None:
     shelf, repository = Shelf(tmp_path, versions={"all": True}), Repository()
     shelf.put("1", 1)

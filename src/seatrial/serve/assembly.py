@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from seatrial import lazy
 from seatrial.errors import SeatrialError, UsageError
+from seatrial.serve.access import exposure
+from seatrial.serve.doors import gate_of, tls_of
 from seatrial.serve.flow import load_flow
 from seatrial.serve.fronts import FrontsServer
 from seatrial.serve.keeper import Keeper
@@ -20,6 +22,7 @@ from seatrial.serve.rest.front import RestFront
 from seatrial.serve.server import Server
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Bounds, Settings
+from seatrial.serve.tls import Tls
 
 Told = Callable[[str], None]
 
@@ -36,6 +39,7 @@ class Assembly:
         service: What fronts speak to.
         front: REST.
         server: Their life.
+        tls: What connections are wrapped in; None: nothing.
     """
 
     settings: Settings
@@ -43,6 +47,7 @@ class Assembly:
     service: InferenceService
     front: RestFront
     server: Server
+    tls: Tls | None = None
 
     async def start(self, told: Told) -> str:
         """Loads the models, then listens; returns the address.
@@ -55,6 +60,14 @@ class Assembly:
                 cannot be had.
         """
         keeper, settings = self.service.keeper, self.settings
+        exposed = exposure(
+            settings.host,
+            keys=self.front.gate.closed,
+            tls=self.tls is not None,
+            mutual=self.tls is not None and self.tls.mutual,
+        )
+        if exposed:
+            _log.warning("%s; see docs/how-to/serve-safely.md", exposed)
         keeper.told = lambda model: told("\n".join(choice_lines(model)))
         try:
             flows = {name: load_flow(path) for name, path in settings.pipelines.items()}
@@ -76,7 +89,19 @@ class Assembly:
         lazy.load("grpc", extra="serve")
         from seatrial.serve.rpc.front import GrpcFront
 
-        front = GrpcFront(self.service, self.front.instruments, limits=self.front.limits)
+        credentials = None
+        if self.tls is not None:
+            from seatrial.serve.rpc.tls import credentials_of
+
+            credentials = credentials_of(self.tls)
+        front = GrpcFront(
+            self.service,
+            self.front.instruments,
+            limits=self.front.limits,
+            credentials=credentials,
+            gate=self.front.gate,
+            room=self.front.room,
+        )
         self.server.also(front)
         return f"gRPC: {await front.start(host, port)}"
 
@@ -110,18 +135,28 @@ def assemble(settings: Settings) -> Assembly:
             f"pipelines.{twice[0]}: there is a model of this name", hint="name one of them otherwise"
         )
     repository = Repository()
-    service = InferenceService(repository, keeper=Keeper(repository, settings.models))
-    front = RestFront(service, limits=limits_of(settings.limits))
+    limits = limits_of(settings.limits)
+    service = InferenceService(repository, keeper=Keeper(repository, settings.models), limits=limits)
+    front = RestFront(service, limits=limits, gate=gate_of(settings.access))
     observe(front.instruments, settings.log)
-    return Assembly(settings, repository, service, front, _server(service, front, settings))
+    tls = tls_of(settings.access)
+    return Assembly(settings, repository, service, front, _server(service, front, settings, tls), tls)
 
 
-def _server(service: InferenceService, front: RestFront, settings: Settings) -> Server:
+def _server(service: InferenceService, front: RestFront, settings: Settings, tls: Tls | None) -> Server:
     if settings.fronts > 1:
-        return FrontsServer(service, front, count=settings.fronts)
-    return Server(service, front)
+        return FrontsServer(service, front, count=settings.fronts, access=settings.access, tls=tls)
+    return Server(service, front, tls=tls)
 
 
 def limits_of(bounds: Bounds) -> Limits:
     """What a client may take, in the units of the code."""
-    return Limits(body=bounds.body_mebibytes << 20, idle=bounds.idle_seconds, slow=bounds.slow_seconds)
+    return Limits(
+        body=bounds.body_mebibytes << 20,
+        idle=bounds.idle_seconds,
+        slow=bounds.slow_seconds,
+        connections=bounds.connections,
+        memory=bounds.memory_mebibytes << 20,
+        text=bounds.text_characters,
+        pixels=int(bounds.image_megapixels * 1e6),
+    )

@@ -176,10 +176,17 @@ class Instruments:
                 read=lambda: {(): self.service.preparing},
             ),
             Read(
+                f"{PREFIX}_updates_total", "Versions that were loaded, unloaded, or could not be loaded.",
+                "counter", ("model", "outcome"), read=self._updates,
+            ),
+            Read(
                 f"{PREFIX}_build_info", "Always 1; the version that serves.", "gauge", ("version",),
                 read=lambda: {(__version__,): 1},
             ),
         ]  # fmt: skip
+
+    def _updates(self) -> Mapping[tuple[str, ...], float]:
+        return {labels: float(count) for labels, count in self.service.keeper.outcomes.items()}
 
     def _of_models(self, read: Callable[[ServedModel], float]) -> Mapping[tuple[str, ...], float]:
         return {(each.name, each.version): read(each) for each in self.service.models}

@@ -90,6 +90,10 @@ class Keeper:
         load: Makes a version; the default opens its files.
         drain_seconds: That a replaced version has for what was promised to it.
         told: Each version that was loaded, for people.
+
+    Attributes:
+        named: Versions of a model that traffic is sent to now; they are not let go.
+        outcomes: How often a model's versions were loaded, unloaded, and could not be loaded.
     """
 
     def __init__(
@@ -103,9 +107,11 @@ class Keeper:
     ) -> None:
         self._repository, self._load = repository, load
         self._drain_seconds, self.told = drain_seconds, told
+        self.named: Callable[[str], Iterable[str]] = lambda _: ()
         self._kept = {name: _Kept(model) for name, model in (models or {}).items()}
         self._one = asyncio.Lock()  # one load at a time, so that measuring is not disturbed
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._leaving: set[ServedModel] = set()
         self.also: Callable[[], Iterable[Listed]] = tuple  # what answers and is none of its models
         self.outcomes: Counter[tuple[str, Outcome]] = Counter()
 
@@ -201,6 +207,8 @@ class Keeper:
         for each in tasks:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for model in list(self._leaving):  # a task that was cancelled before it began has closed nothing
+            await model.batcher.close()
 
     # -- one name --------------------------------------------------------------------------------------------
     def _known(self, name: str) -> _Kept:
@@ -254,7 +262,8 @@ class Keeper:
     ) -> tuple[list[ServedModel], list[SeatrialError]]:
         """The versions that are to serve: those that must, and the newest that can; `made` gets new ones."""
         policy = kept.model.versions
-        must, candidates = wanted(found, policy, _pinned(kept.model))
+        pinned = {*_pinned(kept.model), *self.named(name)}
+        must, candidates = wanted(found, policy, pinned)
         chosen: dict[str, ServedModel] = {}
         problems: list[SeatrialError] = list(_missing(kept.model, found))
         newest = 0
@@ -273,6 +282,10 @@ class Keeper:
             if model is not None:
                 chosen[each.version] = model
                 newest += one_of_latest
+        for version in pinned - set(chosen):  # its folder went, and traffic is still sent to it
+            model = self._serving(name, version)
+            if model is not None:
+                chosen[version] = model
         return list(chosen.values()), problems
 
     async def _have(
@@ -323,6 +336,7 @@ class Keeper:
         for model in self._repository.publish(name, models, kept.model.aliases):
             if model not in models:
                 kept.draining[model.version] += 1
+                self._leaving.add(model)
                 self.begin(self._retire(kept, model))
 
     async def _retire(self, kept: _Kept, model: ServedModel) -> None:
@@ -335,6 +349,7 @@ class Keeper:
             )
         finally:
             await model.batcher.close()
+            self._leaving.discard(model)
             kept.draining[model.version] -= 1
             self.outcomes[model.name, "unloaded"] += 1
 

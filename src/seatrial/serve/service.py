@@ -15,6 +15,7 @@ from seatrial.errors import NotFound, Unavailable, UsageError
 from seatrial.serve.ask import Ask
 from seatrial.serve.call import Call
 from seatrial.serve.keeper import Keeper, Listed
+from seatrial.serve.limits import Limits, check_payload
 from seatrial.serve.metadata import model_metadata
 from seatrial.serve.model import Outcome, ServedModel
 from seatrial.serve.pipeline import ServedPipeline
@@ -35,6 +36,7 @@ class InferenceService:
         repository: The models; more may come and go later.
         keeper: Loads and unloads them; without one they stay as they are.
         threads: That prepare payloads; by default one a processor, at most 8.
+        limits: What payloads may be.
     """
 
     def __init__(
@@ -43,10 +45,13 @@ class InferenceService:
         *,
         keeper: Keeper | None = None,
         threads: int | None = None,
+        limits: Limits | None = None,
     ) -> None:
+        self.limits = limits or Limits()
         self.repository = repository or Repository()
         self.keeper = keeper or Keeper(self.repository)
         self.traffic = Traffic(self.repository)
+        self.keeper.named = self.traffic.named
         self._threads = threads or min(os.cpu_count() or 1, 8)
         self.pool = ThreadPoolExecutor(self._threads, thread_name_prefix="seatrial-prepare")
         self.pipelines: dict[str, ServedPipeline] = {}
@@ -152,8 +157,10 @@ class InferenceService:
             call: Of the request.
 
         Raises:
+            ContractViolation: A text or a picture is larger than the limits say.
             Unavailable: Too many payloads wait to be prepared.
         """
+        check_payload(payload, self.limits)
         if isinstance(model, ServedPipeline):
             return model.predict(self, payload, done, call)
         if self.preparing >= MOST_PREPARING:
