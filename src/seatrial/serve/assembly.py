@@ -91,7 +91,7 @@ class Assembly:
 
         credentials = None
         if self.tls is not None:
-            from seatrial.serve.rpc.tls import credentials_of
+            from seatrial.serve.rpc.credentials import credentials_of
 
             credentials = credentials_of(self.tls)
         front = GrpcFront(

@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
@@ -26,8 +26,10 @@ from seatrial.serve.fronts_memory import create
 from seatrial.serve.fronts_models import Offer
 from seatrial.serve.processes import front_families
 from seatrial.serve.rest.front import RestFront
-from seatrial.serve.server import Server
+from seatrial.serve.server import Server, url_of
 from seatrial.serve.service import InferenceService
+from seatrial.serve.settings import Access
+from seatrial.serve.tls import Tls
 
 FIRST_PAUSE = 0.1  # seconds before a front that died is replaced; doubles each time
 LONGEST_PAUSE = 10.0
@@ -45,10 +47,21 @@ class FrontsServer(Server):
         service: With its models loaded.
         front: Answers what fronts pass on, and counts for all of them.
         count: How many.
+        access: Who may ask; each front finds that out for itself.
+        tls: Made of the same files as the fronts' own.
     """
 
-    def __init__(self, service: InferenceService, front: RestFront, *, count: int) -> None:
-        super().__init__(service, front)
+    def __init__(
+        self,
+        service: InferenceService,
+        front: RestFront,
+        *,
+        count: int,
+        access: Access | None = None,
+        tls: Tls | None = None,
+    ) -> None:
+        super().__init__(service, front, tls=tls)
+        self._access = access or Access()
         self._count = count
         self._offer = Offer(service.repository)
         self._hubs: set[Hub] = set()
@@ -74,7 +87,16 @@ class FrontsServer(Server):
         """
         self._reserved = reserved(host, port)
         address = self._reserved.getsockname()
-        self._settings = {"host": address[0], "port": address[1], "limits": asdict(self._front.limits)}
+        limits = self._front.limits
+        each = replace(
+            limits, connections=-(-limits.connections // self._count), memory=limits.memory // self._count
+        )
+        self._settings = {
+            "host": address[0],
+            "port": address[1],
+            "limits": asdict(each),
+            "access": self._access.model_dump(mode="json"),
+        }
         loop = asyncio.get_running_loop()
         listening = [loop.create_future() for _ in range(self._count)]
         self._keepers = [loop.create_task(self._keep(each)) for each in listening]
@@ -86,8 +108,7 @@ class FrontsServer(Server):
         except BaseException:
             await self._shut(0)
             raise
-        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-        return f"http://{shown}:{address[1]}"
+        return url_of(address, tls=self._tls)
 
     async def _shut(self, grace: float) -> None:
         self._stopping = True

@@ -16,14 +16,15 @@ import orjson
 from seatrial.contract import TensorSpec
 from seatrial.errors import SeatrialError
 from seatrial.serve import v2
+from seatrial.serve.access import Gate
 from seatrial.serve.fronts_frames import Frame, Kind, chunk_of, layout_of
 from seatrial.serve.fronts_line import Line
 from seatrial.serve.fronts_models import Target
-from seatrial.serve.limits import Limits
+from seatrial.serve.limits import Limits, Room
 from seatrial.serve.rest.connection import Connection
 from seatrial.serve.rest.exchange import Exchange
+from seatrial.serve.rest.front import admitted
 from seatrial.serve.rest.tensors import header_length, write_outputs
-from seatrial.serve.status import Refusal
 
 # Of a checked inference the hub needs the others: routes go by them.
 _READ_HERE = frozenset(
@@ -37,10 +38,12 @@ class ForwardingFront:
     Args:
         line: To the hub.
         limits: What a client may take.
+        gate: Says who may ask.
     """
 
-    def __init__(self, line: Line, *, limits: Limits) -> None:
+    def __init__(self, line: Line, *, limits: Limits, gate: Gate | None = None) -> None:
         self._line, self.limits = line, limits
+        self.gate, self.room = gate or Gate(), Room(limits.memory)
         self.connections: set[Connection] = set()
         self.targets: Mapping[str, Target] = {}
         self._asked: dict[int, tuple[Exchange, v2.InferRequest | None]] = {}
@@ -48,7 +51,10 @@ class ForwardingFront:
 
     def protocol(self) -> Connection:
         """A protocol for one new connection."""
-        return Connection(self.handle, self.refuse, self.limits, self.connections)
+        admit = partial(admitted, self.gate)
+        return Connection(
+            self.handle, self.refuse, self.limits, self.connections, admit=admit, room=self.room
+        )
 
     def handle(self, exchange: Exchange) -> None:
         """Sends one request to the hub."""
@@ -56,10 +62,11 @@ class ForwardingFront:
         if target is None or not self._infer(exchange, target):
             self._whole(exchange)
 
-    def refuse(self, exchange: Exchange, why: Refusal) -> None:
+    def refuse(self, exchange: Exchange, why: SeatrialError) -> None:
         """Answers a request that could not be read, and tells the hub."""
         call = exchange.call
         call.identify(exchange.headers)
+        call.client = _client(exchange)
         exchange.answered = self._count
         exchange.fail(why)
 
@@ -70,6 +77,7 @@ class ForwardingFront:
             return  # its client is gone
         exchange.cancel = None
         if frame.kind == Kind.RESPONSE:
+            exchange.release()
             exchange.response = [frame.chunks[0].tobytes()]
             exchange.connection.flush()
         elif request is not None:
@@ -94,7 +102,7 @@ class ForwardingFront:
         call.identify(headers)
         others = {k.decode("latin-1"): v.decode("latin-1") for k, v in headers.items() if k not in _READ_HERE}
         said = (
-            exchange.began, exchange.close, exchange.version, exchange.connection.peer,
+            exchange.began, exchange.close, exchange.version, _client(exchange),
             call.log_id, call.traceparent, call.key, request.parameters, others,
         )  # fmt: skip
         arrays = list(feeds.values())
@@ -111,7 +119,7 @@ class ForwardingFront:
     def _whole(self, exchange: Exchange) -> None:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in exchange.headers.items()}
         said = (
-            exchange.began, exchange.close, exchange.version, exchange.connection.peer,
+            exchange.began, exchange.close, exchange.version, _client(exchange),
             exchange.method, exchange.path, exchange.query, headers,
         )  # fmt: skip
         self._ask(Kind.WHOLE, exchange, None, said=said, chunks=[exchange.body])
@@ -140,3 +148,7 @@ class ForwardingFront:
     def _count(self, call: Any, status: int) -> None:
         said = (call.began, call.client, call.log_id, call.error, status)
         self._line.send(Kind.COUNT, stamp=time.monotonic(), said=orjson.dumps(said))
+
+
+def _client(exchange: Exchange) -> str:
+    return exchange.call.client or exchange.connection.peer

@@ -10,6 +10,7 @@ from typing import Any, cast
 from seatrial.serve.fronts_frames import Frame, Kind, chunk_of, layout_of
 from seatrial.serve.fronts_line import Line
 from seatrial.serve.fronts_models import Offer
+from seatrial.serve.limits import Limits, Room
 from seatrial.serve.model import Outcome
 from seatrial.serve.rest.connection import Connection
 from seatrial.serve.rest.exchange import Exchange
@@ -60,6 +61,16 @@ class Hub:
     def waiting(self) -> int:
         """Requests of this front that have no answer yet."""
         return len(self._asked)
+
+    @property
+    def limits(self) -> Limits:
+        """What a client may take."""
+        return self._front.limits
+
+    @property
+    def room(self) -> Room:
+        """For bodies."""
+        return self._front.room
 
     def _received(self, frame: Frame) -> None:
         try:
@@ -144,10 +155,11 @@ class Hub:
 class _Asked:
     """What stands for a client's connection here."""
 
-    __slots__ = ("_hub", "_number", "peer")
+    __slots__ = ("_hub", "_number", "limits", "peer", "room")
 
     def __init__(self, hub: Hub, number: int, peer: str) -> None:
         self._hub, self._number, self.peer = hub, number, peer
+        self.limits, self.room = hub.limits, hub.room
 
     def flush(self) -> None:
         """There is an answer."""

@@ -16,12 +16,15 @@ from typing import Any
 import orjson
 
 from seatrial import lazy
+from seatrial.errors import UsageError
+from seatrial.serve.doors import gate_of, tls_of
 from seatrial.serve.fronts_frames import Frame, Kind
 from seatrial.serve.fronts_front import ForwardingFront
 from seatrial.serve.fronts_line import Line
 from seatrial.serve.fronts_models import targets
-from seatrial.serve.limits import Limits
-from seatrial.serve.server import BACKLOG, GRACE
+from seatrial.serve.limits import Limits, Room
+from seatrial.serve.server import GRACE, listen
+from seatrial.serve.settings import Access
 
 
 class FrontProcess:
@@ -75,13 +78,16 @@ class FrontProcess:
         task.add_done_callback(self._tasks.discard)
 
     async def _listen(self, settings: dict[str, Any]) -> None:
+        access = Access.model_validate(settings["access"])
         self._front.limits = Limits(**settings["limits"])
+        self._front.room = Room(self._front.limits.memory)
         host, port = settings["host"], settings["port"]
         told = ""
         try:
-            self._server = await self._loop.create_server(
-                self._front.protocol, host, port, backlog=BACKLOG, reuse_port=True
-            )
+            self._front.gate = gate_of(access)
+            self._server = await listen(self._loop, self._front, host, port, tls=tls_of(access), shared=True)
+        except UsageError as error:
+            told = error.message
         except OSError as error:
             told = f"cannot listen on {host}:{port}: {error.strerror or error}"
         self.line.send(Kind.LISTENING, said=orjson.dumps(told))

@@ -5,14 +5,13 @@ Never the content: digests, lengths, sizes and shapes only.
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from seatrial.serve.call import Call
+from seatrial.serve.limits import picture_size as header_size
 from seatrial.serve.model import ServedModel
 from seatrial.serve.queueing import Request
 from seatrial.serve.status import Code, verdict_of
@@ -136,12 +135,5 @@ def _tensors(call: Call) -> dict[str, Any]:
 
 def picture_size(data: bytes) -> list[int] | None:
     """Width and height of a picture from its first bytes; None: it is none that can be read."""
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a size that is only told, not decoded
-            with Image.open(io.BytesIO(data)) as picture:
-                return list(picture.size)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
+    size = header_size(data)
+    return None if size is None else list(size)

@@ -6,11 +6,13 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from seatrial.errors import Unavailable
+from seatrial.serve.limits import Limits
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.service import InferenceService
+from seatrial.serve.tls import Tls
 
 GRACE = 30.0  # seconds that requests under way have when the server stops
 BACKLOG = 1024
@@ -34,10 +36,11 @@ class Server:
     Args:
         service: With its models loaded.
         front: Answers the requests.
+        tls: What connections are wrapped in; None: nothing.
     """
 
-    def __init__(self, service: InferenceService, front: RestFront) -> None:
-        self._service, self._front = service, front
+    def __init__(self, service: InferenceService, front: RestFront, *, tls: Tls | None = None) -> None:
+        self._service, self._front, self._tls = service, front, tls
         self._server: asyncio.Server | None = None
         self._hurry = False
         self._others: list[Front] = []
@@ -51,15 +54,14 @@ class Server:
         """
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._front.protocol, host, port, backlog=BACKLOG)
+            self._server = await listen(loop, self._front, host, port, tls=self._tls)
         except OSError as error:
             raise Unavailable(
                 f"cannot listen on {host}:{port}: {error.strerror or error}",
                 hint="take another --port, or stop what listens there",
             ) from error
         bound = self._server.sockets[0].getsockname()
-        shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        return f"http://{shown}:{bound[1]}"
+        return url_of(bound, tls=self._tls)
 
     def also(self, front: Front) -> None:
         """Another front, which listens already and ends with this server."""
@@ -100,6 +102,61 @@ class Server:
     def hurry(self) -> None:
         """Makes a `stop` that waits end now."""
         self._hurry = True
+
+
+class Listening(Protocol):
+    """What `listen` needs of a front."""
+
+    limits: Limits
+
+    def protocol(self) -> asyncio.Protocol:
+        """For one new connection."""
+        ...
+
+
+async def listen(
+    loop: asyncio.AbstractEventLoop,
+    front: Listening,
+    host: str,
+    port: int,
+    *,
+    tls: Tls | None = None,
+    shared: bool = False,
+) -> asyncio.Server:
+    """Listens for a front's clients.
+
+    Args:
+        loop: That runs.
+        front: Takes the connections.
+        host: Where.
+        port: Likewise; 0: a free one.
+        tls: What connections are wrapped in; None: nothing.
+        shared: Whether other processes listen there as well.
+
+    Raises:
+        OSError: The address cannot be had.
+    """
+
+    def protocol() -> asyncio.Protocol:
+        if tls is not None:
+            tls.look()
+        return front.protocol()
+
+    return await loop.create_server(
+        protocol,
+        host,
+        port,
+        backlog=BACKLOG,
+        reuse_port=shared or None,
+        ssl=None if tls is None else tls.context,
+        ssl_handshake_timeout=None if tls is None else front.limits.slow,
+    )
+
+
+def url_of(address: tuple[Any, ...], *, tls: Tls | None) -> str:
+    """The URL of a socket's address."""
+    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{'http' if tls is None else 'https'}://{shown}:{address[1]}"
 
 
 async def until_signalled(

@@ -220,12 +220,22 @@ class Access(_Settings):
         certificate: PEM of the server; with `key` it speaks TLS.
         key: PEM of its private key.
         client_authority: PEM of who signs clients' certificates; given: a client must have one (mTLS).
+        open: What needs no key although there are some; whether the server is alive and ready never does.
     """
 
     keys: FilePath | None = None
     certificate: FilePath | None = None
     key: FilePath | None = None
     client_authority: FilePath | None = None
+    open: tuple[Literal["metadata", "docs", "metrics"], ...] = ()
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together: one of them is not said")
+        if self.client_authority is not None and self.certificate is None:
+            raise ValueError("client_authority needs certificate and key: there is no TLS without them")
+        return self
 
 
 class Log(_Settings):
@@ -248,6 +258,7 @@ class Bounds(_Settings):
     body_mebibytes: int = Field(default=64, ge=1)
     connections: int = Field(default=1024, ge=1)
     memory_mebibytes: int = Field(default=1024, ge=1)
+    text_characters: int = Field(default=100_000, ge=1)
     idle_seconds: float = Field(default=75.0, gt=0)
     slow_seconds: float = Field(default=20.0, gt=0)
     image_megapixels: float = Field(default=100.0, gt=0)

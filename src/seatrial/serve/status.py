@@ -18,6 +18,8 @@ from seatrial.errors import (
 
 Reason = Literal[
     "malformed",
+    "no-key",
+    "not-allowed",
     "no-such-path",
     "method",
     "slow",
@@ -31,6 +33,8 @@ Reason = Literal[
 
 _REASONS: dict[Reason, int] = {
     "malformed": 400,
+    "no-key": 401,
+    "not-allowed": 403,
     "no-such-path": 404,
     "method": 405,
     "slow": 408,
@@ -64,6 +68,7 @@ GONE = 499  # never sent: what counts and logs say when the client left before i
 PHRASES = {
     200: "OK",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
@@ -142,7 +147,7 @@ def servers_fault(status: int) -> bool:
     return status >= 500
 
 
-# By HTTP status: one table decides what an error is, this one how gRPC says it (its codes have no numbers here).
+# By HTTP status: one table decides what an error is, this one how gRPC says it, whose codes have names here.
 _GRPC = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",

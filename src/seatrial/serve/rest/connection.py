@@ -15,11 +15,16 @@ from typing import cast
 
 import httptools
 
-from seatrial.serve.limits import Limits
+from seatrial.errors import SeatrialError, Unavailable
+from seatrial.serve.limits import Limits, Room
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.status import Refusal
+from seatrial.serve.tls import subject
 
 LINGER = 2.0  # seconds that a client which was refused midway has to read why
+# Bytes beside its data that a chunked body may have: sizes of chunks, trailers. Clients that send byte by
+# byte need six for each; a segment of the network may hold the beginning of what follows.
+_FRAMING, _FRAMING_PER_BYTE = 1 << 19, 8
 
 
 class Connection(asyncio.Protocol):
@@ -30,25 +35,31 @@ class Connection(asyncio.Protocol):
         refuse: Answers a request that cannot be read, with the reason.
         limits: What is allowed.
         connections: The server's set of open connections; this one adds and removes itself.
+        admit: Called with each request as soon as its head is there; raises when it may not go on.
+        room: For the bodies of all connections.
     """
 
     def __init__(
         self,
         handle: Callable[[Exchange], None],
-        refuse: Callable[[Exchange, Refusal], None],
+        refuse: Callable[[Exchange, SeatrialError], None],
         limits: Limits,
         connections: set[Connection],
+        *,
+        admit: Callable[[Exchange], None] = lambda _: None,
+        room: Room | None = None,
     ) -> None:
         self._handle, self._refuse, self.limits, self._all = handle, refuse, limits, connections
+        self._admit, self.room = admit, room or Room(limits.memory)
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._pending: deque[Exchange] = deque()
         self._now: Exchange | None = None  # the request that is being read
-        self.peer = ""  # the client's address
+        self.peer = ""  # the name in the client's certificate, else its address
         self._url = b""
         self._content: bytes | bytearray = b""
-        self._head = self._body = 0
+        self._head = self._body = self._raw = self._headers = 0
         self._in_head = False
         self._since = self._loop.time()  # when the state began that the timer judges
         self._deaf = False  # nothing more is read
@@ -62,8 +73,12 @@ class Connection(asyncio.Protocol):
         """A client came."""
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        self.peer = peer[0] if isinstance(peer, tuple) else ""
-        self._all.add(self)
+        address = peer[0] if isinstance(peer, tuple) else ""
+        self.peer = subject(transport.get_extra_info("peercert")) or address
+        if len(self._all) < self.limits.connections:
+            self._all.add(self)
+        else:
+            self._refused(Unavailable(f"{len(self._all)} connections are open", hint="come again later"))
         self._tick()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -75,6 +90,7 @@ class Connection(asyncio.Protocol):
         pending, self._pending = self._pending, deque()
         for each in pending:
             each.lost()
+        self._drop()
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
@@ -90,6 +106,10 @@ class Connection(asyncio.Protocol):
         if self._in_head and not self._deaf:
             self._head += len(data)
             self._watch_head()
+        elif self._now is not None:
+            self._raw += len(data)
+            if self._raw > _FRAMING + _FRAMING_PER_BYTE * self._body:
+                self._refused(Refusal("malformed", "the chunks of the body have hardly any data in them"))
         if len(self._pending) >= self.limits.pipelined and not self._paused and self._transport:
             self._paused = True
             self._transport.pause_reading()
@@ -112,7 +132,7 @@ class Connection(asyncio.Protocol):
         self._since = self._loop.time()
         self._now = Exchange(self, time.monotonic())
         self._url, self._content = b"", b""
-        self._head = self._body = 0
+        self._head = self._body = self._raw = self._headers = 0
         self._in_head = True
 
     def on_url(self, url: bytes) -> None:
@@ -120,9 +140,10 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        if self._now is not None:
+        """One header; trailers (RFC 9110, 6.5) are dropped: they could say what was asked for otherwise."""
+        if self._now is not None and self._in_head:
             self._head += len(name) + len(value)
+            self._headers += 1
             self._now.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
@@ -131,14 +152,35 @@ class Connection(asyncio.Protocol):
         exchange = self._now
         if exchange is None or self._deaf:
             return
+        self._begin(exchange)
         headers = exchange.headers
-        length = headers.get(b"content-length")
-        if self._head + len(self._url) > self.limits.head:
+        length = int(headers.get(b"content-length", 0))
+        if self._head + len(self._url) > self.limits.head or self._headers > self.limits.headers:
             self._watch_head(forced=True)
-        elif length is not None and int(length) > self.limits.body:
-            self._too_large(f"the body has {int(length)} bytes")
+            return
+        try:
+            self._admit(exchange)
+        except SeatrialError as error:
+            self._refused(error)
+            return
+        if length > self.limits.body:
+            self._too_large(f"the body has {length} bytes")
+        elif self.room.taken + length > self.room.size:
+            self._refused(_full())
         elif b"expect" in headers:
             self._expectation(headers[b"expect"])
+
+    def _begin(self, exchange: Exchange) -> None:
+        """Says what is asked, as soon as the head is there."""
+        parser, url = self._parser, self._url
+        exchange.method = parser.get_method().decode("ascii", "replace")
+        exchange.version = parser.get_http_version()
+        if url[:1] != b"/" and url != b"*":
+            with contextlib.suppress(httptools.HttpParserInvalidURLError):
+                parts = httptools.parse_url(url)
+                url = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
+        path, _, query = url.decode("latin-1").partition("?")
+        exchange.path, exchange.query = path, query
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -147,6 +189,8 @@ class Connection(asyncio.Protocol):
         self._body += len(body)
         if self._body > self.limits.body:
             self._too_large("the body goes on")
+        elif self._now is None or not self._now.hold(len(body)):
+            self._refused(_full())
         elif not self._content:
             self._content = body  # most bodies come in one piece, and are not copied
         else:
@@ -159,16 +203,7 @@ class Connection(asyncio.Protocol):
         exchange, self._now = self._now, None
         if exchange is None or self._deaf:
             return
-        parser, url = self._parser, self._url
-        exchange.method = parser.get_method().decode("ascii", "replace")
-        exchange.version = parser.get_http_version()
-        exchange.close = self._last or not parser.should_keep_alive()
-        if url[:1] != b"/" and url != b"*":
-            with contextlib.suppress(httptools.HttpParserInvalidURLError):
-                parts = httptools.parse_url(url)
-                url = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
-        path, _, query = url.decode("latin-1").partition("?")
-        exchange.path, exchange.query = path, query
+        exchange.close = self._last or not self._parser.should_keep_alive()
         exchange.body, self._content = self._content, b""
         self._deaf = self._deaf or exchange.close
         self._pending.append(exchange)
@@ -218,7 +253,7 @@ class Connection(asyncio.Protocol):
     def _end(self) -> None:
         """No more answers: our side is closed, and the client has a moment to read what was sent."""
         self._deaf, self._since = True, self._loop.time()
-        self._now, self._content = None, b""
+        self._drop()
         for each in self._pending:
             each.lost()
         self._pending.clear()
@@ -226,7 +261,8 @@ class Connection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         if self._refused_midway:
-            transport.write_eof()
+            if transport.can_write_eof():  # not in TLS: its client closes when it has read
+                transport.write_eof()
             if not self._stuck:
                 transport.resume_reading()
         else:
@@ -234,10 +270,16 @@ class Connection(asyncio.Protocol):
 
     _refused_midway = False
 
-    def _refused(self, why: Refusal) -> None:
+    def _drop(self) -> None:
+        """Lets go of a request that will not be complete."""
+        exchange, self._now, self._content = self._now, None, b""
+        if exchange is not None:
+            exchange.release()
+
+    def _refused(self, why: SeatrialError) -> None:
         """Answers what is not going to be read, in its turn, and ends the connection."""
         exchange = self._now or Exchange(self, time.monotonic())
-        self._now, self._deaf, self._refused_midway = None, True, True
+        self._now, self._content, self._deaf, self._refused_midway = None, b"", True, True
         exchange.close = True
         self._pending.append(exchange)
         self._refuse(exchange, why)
@@ -256,7 +298,8 @@ class Connection(asyncio.Protocol):
             self._refused(
                 Refusal(
                     "header-too-large",
-                    f"the request's line and headers have more than {self.limits.head} bytes",
+                    f"the request's line and headers have more than {self.limits.head} bytes"
+                    f" or {self.limits.headers} headers",
                 )
             )
 
@@ -296,3 +339,7 @@ class Connection(asyncio.Protocol):
             return
         pause = max(0.01, min(limits.idle, limits.slow, LINGER) / 2)
         self._timer = self._loop.call_later(pause, self._tick)
+
+
+def _full() -> Unavailable:
+    return Unavailable("the requests under way take all the memory there is for them", hint="try again later")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from seatrial.errors import SeatrialError
+from seatrial.errors import SeatrialError, Unavailable
 from seatrial.serve.call import Call, headers_of
 from seatrial.serve.rest.encoding import unpacked
 from seatrial.serve.status import BUSY, GONE, OK, PHRASES, Refusal, status_of, told
@@ -39,8 +39,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "answered", "began", "body", "call", "cancel", "close", "connection", "headers", "method", "path",
-        "query", "response", "version",
+        "_held", "answered", "began", "body", "call", "cancel", "close", "connection", "headers", "method",
+        "path", "query", "response", "version",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, began: float) -> None:
@@ -51,6 +51,7 @@ class Exchange:
         self.body: bytes | bytearray = b""
         self.call = Call(began=began, headers=self.headers)
         self.close = False
+        self._held = 0  # bytes of the memory that all requests share
         self.version = "1.1"
         self.response: Sequence[bytes] | None = None
         self.cancel: Callable[[], None] | None = None
@@ -68,6 +69,7 @@ class Exchange:
         if self.response is not None:
             return
         self.cancel = None
+        self.release()
         if self.answered is not None:
             self.answered(self.call, status)
         length = sum(map(len, body))
@@ -108,11 +110,25 @@ class Exchange:
         if self.response is not None:
             return
         self.response = ()
+        self.release()
         cancel, self.cancel = self.cancel, None
         if cancel is not None:
             cancel()
         if self.answered is not None:
             self.answered(self.call, GONE)
+
+    def hold(self, size: int) -> bool:
+        """Takes so many bytes of the memory that all requests share; False: there is no room."""
+        found = self.connection.room.take(size)
+        if found:
+            self._held += size
+        return found
+
+    def release(self) -> None:
+        """Gives back what was held."""
+        held, self._held = self._held, 0
+        if held:
+            self.connection.room.give(held)
 
     def only(self, *methods: str) -> None:
         """Insists on one of some methods; HEAD goes where GET goes.
@@ -138,3 +154,8 @@ class Exchange:
         coding = self.headers.get(b"content-encoding", b"identity").decode("latin-1")
         if coding.lower() not in ("identity", ""):
             self.body = unpacked(self.body, coding, self.connection.limits.body)
+            del self.headers[b"content-encoding"]  # who reads it after this one must not unpack it again
+            if not self.hold(len(self.body)):
+                raise Unavailable(
+                    "the requests under way take all the memory there is", hint="try again later"
+                )

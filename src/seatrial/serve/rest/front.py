@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from urllib.parse import unquote
+from collections.abc import Callable
+from functools import partial
 
+from seatrial.errors import SeatrialError
+from seatrial.serve.access import API_KEY, AUTHORIZATION, Gate
 from seatrial.serve.instruments import Instruments
-from seatrial.serve.limits import Limits
+from seatrial.serve.limits import Limits, Room
 from seatrial.serve.rest.connection import Connection
 from seatrial.serve.rest.docs import DocsRoutes
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.rest.paddle_serving import PaddleServingRoutes
 from seatrial.serve.rest.predict import PredictRoutes
+from seatrial.serve.rest.rights import asked_of, words_of
 from seatrial.serve.rest.tensors import TensorRoutes
 from seatrial.serve.service import InferenceService
 from seatrial.serve.status import OK, Refusal
@@ -30,6 +32,8 @@ class RestFront:
         service: Does the work.
         limits: What a client may take.
         instruments: Told about every answer; fronts of one server share them.
+        gate: Says who may ask.
+        room: For the bodies of all requests; fronts of one server share it.
     """
 
     def __init__(
@@ -38,9 +42,13 @@ class RestFront:
         *,
         limits: Limits | None = None,
         instruments: Instruments | None = None,
+        gate: Gate | None = None,
+        room: Room | None = None,
     ) -> None:
         self.service = service
         self.limits = limits or Limits()
+        self.gate = gate or Gate()
+        self.room = room or Room(self.limits.memory)
         self.instruments = instruments or Instruments(service)
         self.connections: set[Connection] = set()
         docs = DocsRoutes(service)
@@ -56,7 +64,10 @@ class RestFront:
 
     def protocol(self) -> Connection:
         """A protocol for one new connection."""
-        return Connection(self.handle, self.refuse, self.limits, self.connections)
+        admit = partial(admitted, self.gate)
+        return Connection(
+            self.handle, self.refuse, self.limits, self.connections, admit=admit, room=self.room
+        )
 
     def handle(self, exchange: Exchange) -> None:
         """Answers one request, now or later."""
@@ -73,7 +84,7 @@ class RestFront:
         except Exception as error:  # noqa: BLE001 - one request's bug must not end the others
             exchange.fail(error)
 
-    def refuse(self, exchange: Exchange, why: Refusal) -> None:
+    def refuse(self, exchange: Exchange, why: SeatrialError) -> None:
         """Answers a request that could not be read."""
         self._begin(exchange)
         exchange.fail(why)
@@ -82,7 +93,7 @@ class RestFront:
         call = exchange.call
         call.complete = time.monotonic()
         call.identify(exchange.headers)
-        call.client = exchange.connection.peer
+        call.client = call.client or exchange.connection.peer
         call.body = exchange.body
         exchange.answered = self.instruments.answered
 
@@ -94,17 +105,18 @@ class RestFront:
         exchange.respond(OK, [self.instruments.text().encode()], kind=METRICS)
 
 
-def words_of(path: str) -> Sequence[str]:
-    """The words of a path; a client asks for few paths, and for each of them often."""
-    return _kept_words(path) if len(path) < _LONGEST_KEPT else _words(path)
+def admitted(gate: Gate, exchange: Exchange) -> None:
+    """Leads a request through the gate; who asks is known from here on, and the key goes no further.
 
-
-def _words(path: str) -> tuple[str, ...]:
-    return tuple(unquote(each) for each in path.strip("/").split("/"))
-
-
-_LONGEST_KEPT = 200
-_kept_words = lru_cache(maxsize=512)(_words)
+    Raises:
+        Refusal: It may not pass.
+    """
+    if not gate.closed:
+        return
+    headers = exchange.headers
+    exchange.call.client = gate.admit(asked_of(exchange.path), headers)
+    headers.pop(AUTHORIZATION, None)
+    headers.pop(API_KEY, None)
 
 
 def _nothing(exchange: Exchange, _: list[str]) -> None:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from seatrial.errors import SeatrialError
+from seatrial.errors import SeatrialError, Unavailable
+from seatrial.serve.access import API_KEY, AUTHORIZATION, Asked, Gate
 from seatrial.serve.call import Call, headers_of
+from seatrial.serve.limits import Room
 from seatrial.serve.status import Refusal, grpc_code_of, told
+
+# What a key must allow, by method; what is not here is for those that manage the server.
+_RIGHTS = {
+    "ServerLive": "health", "ServerReady": "health", "Check": "health", "ModelReady": "metadata",
+    "ServerMetadata": "metadata", "ModelMetadata": "metadata", "ModelConfig": "metadata",
+    "ModelInfer": "infer", "ModelStreamInfer": "infer",
+}  # fmt: skip
 
 Answered = Callable[[Call, str], None]
 
@@ -40,8 +50,44 @@ def begun(context: Any, route: str, raw: bytes) -> Call:
             for name, value in context.invocation_metadata() or ()
         }
     )
-    call.client = address_of(context.peer())
+    shown = context.auth_context().get("x509_common_name")  # of the client's certificate (mTLS)
+    call.client = shown[0].decode("utf-8", "replace")[:200] if shown else address_of(context.peer())
     return call
+
+
+def admit(gate: Gate, method: str, message: Any, call: Call) -> None:
+    """Leads a call through the gate; the key goes no further.
+
+    Args:
+        gate: Says who may ask.
+        method: Its name.
+        message: Says which model it is about.
+        call: Is told who asks.
+
+    Raises:
+        Refusal: It may not pass.
+    """
+    if not gate.closed:
+        return
+    model = getattr(message, "model_name", "") or getattr(message, "name", "")
+    name = gate.admit(Asked(_RIGHTS.get(method, "manage"), model), call.headers)
+    call.client = name or call.client
+    call.headers = {k: v for k, v in call.headers.items() if k not in (AUTHORIZATION, API_KEY)}
+
+
+@contextmanager
+def held(room: Room, raw: bytes) -> Iterator[None]:
+    """Takes room for a message as long as it is under way.
+
+    Raises:
+        Unavailable: There is none.
+    """
+    if not room.take(len(raw)):
+        raise Unavailable("there is no memory left for this message", hint="try again later")
+    try:
+        yield
+    finally:
+        room.give(len(raw))
 
 
 def address_of(peer: str) -> str:

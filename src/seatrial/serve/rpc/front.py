@@ -14,9 +14,11 @@ import grpc
 import grpc.aio
 
 from seatrial.errors import Unavailable
+from seatrial.serve.access import Gate
+from seatrial.serve.call import Call
 from seatrial.serve.instruments import Instruments
-from seatrial.serve.limits import Limits
-from seatrial.serve.rpc.calls import begun, decoded, ended, fail, metadata_of, words_of
+from seatrial.serve.limits import Limits, Room
+from seatrial.serve.rpc.calls import admit, begun, decoded, ended, fail, held, metadata_of, words_of
 from seatrial.serve.rpc.infer import infer
 from seatrial.serve.rpc.replies import Replies
 from seatrial.serve.rpc.schema import Method, schema
@@ -41,7 +43,9 @@ class GrpcFront:
         service: Does the work.
         instruments: Told about every answer; fronts of one server share them.
         limits: What a client may take.
-        credentials: Of the server, for TLS (`grpc.ssl_server_credentials`); None: plain text.
+        credentials: Of the server, for TLS (see `rpc.tls`); None: plain text.
+        gate: Says who may ask.
+        room: For the bodies of all requests; fronts of one server share it.
     """
 
     def __init__(
@@ -51,8 +55,11 @@ class GrpcFront:
         *,
         limits: Limits | None = None,
         credentials: Any = None,
+        gate: Gate | None = None,
+        room: Room | None = None,
     ) -> None:
         self.limits = limits or Limits()
+        self._gate, self._room = gate or Gate(), room or Room(self.limits.memory)
         self._service, self._instruments = service, instruments
         self._credentials = credentials
         self._replies = Replies(service).by_name
@@ -65,12 +72,14 @@ class GrpcFront:
             Unavailable: The address cannot be had.
         """
         server = grpc.aio.server(
+            maximum_concurrent_rpcs=self.limits.connections,
             options=[
                 ("grpc.max_receive_message_length", self.limits.body + _FRAME),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.max_metadata_size", self.limits.head),
                 ("grpc.so_reuseport", 0),  # a second server on the port is an error, not half of the traffic
-            ]
+                ("grpc.max_connection_idle_ms", int(self.limits.idle * 1000)),
+            ],
         )
         server.add_generic_rpc_handlers((_Handlers(self._handler),))
         name = f"[{host}]" if ":" in host else host
@@ -108,12 +117,8 @@ class GrpcFront:
         """One request, one answer. Bytes are decoded here: grpc's own words for bad ones name nothing."""
         call = begun(context, _ROUTES.get(method.name, "other"), raw)
         try:
-            message = decoded(method.request, raw)
-            if method.name == "ModelInfer":
-                reply = await infer(self._service, message, call, context.time_remaining())
-            else:
-                reply = await self._replies[method.name](message, call)
-            body: bytes = reply.SerializeToString()
+            with held(self._room, raw):
+                body = await self._answered(method, call, raw, context)
         except asyncio.CancelledError:
             self._instruments.answered(call, ended(context))
             raise
@@ -121,6 +126,16 @@ class GrpcFront:
             await fail(context, call, error, self._instruments.answered)
         context.set_trailing_metadata(tuple(metadata_of(call)))
         self._instruments.answered(call, "OK")
+        return body
+
+    async def _answered(self, method: Method, call: Call, raw: bytes, context: Any) -> bytes:
+        message = decoded(method.request, raw)
+        admit(self._gate, method.name, message, call)
+        if method.name == "ModelInfer":
+            reply = await infer(self._service, message, call, context.time_remaining())
+        else:
+            reply = await self._replies[method.name](message, call)
+        body: bytes = reply.SerializeToString()
         return body
 
     async def _stream(
@@ -137,7 +152,9 @@ class GrpcFront:
         try:
             message = decoded(method.request, raw)
             reply.infer_response.id, reply.infer_response.model_name = message.id, message.model_name
-            answer = await infer(self._service, message, call, context.time_remaining())
+            admit(self._gate, method.name, message, call)
+            with held(self._room, raw):
+                answer = await infer(self._service, message, call, context.time_remaining())
             reply.infer_response.CopyFrom(answer)
             reply.infer_response.parameters[_LAST].bool_param = True
         except asyncio.CancelledError:
