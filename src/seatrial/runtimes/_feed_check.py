@@ -16,6 +16,8 @@ from seatrial.contract.tensor import TensorSpec
 from seatrial.model.artifact import Artifact
 from seatrial.runtimes._feeds import checked, length_input
 
+_FEW = 4096  # numbers; of more, the library behind `vdot` may want threads
+
 
 class Checked(dict[str, Array]):
     """Feeds that passed, in the graph's order.
@@ -36,7 +38,19 @@ class Checked(dict[str, Array]):
 class _Plan:
     """What one input must be, as the hot path wants to know it."""
 
-    __slots__ = ("batch", "dtype", "fixed", "highest", "judged", "lowest", "name", "named", "ndim", "tail")
+    __slots__ = (
+        "batch",
+        "dtype",
+        "fixed",
+        "highest",
+        "judged",
+        "lowest",
+        "name",
+        "named",
+        "ndim",
+        "tail",
+        "unbounded",
+    )
 
     def __init__(self, spec: TensorSpec) -> None:
         self.name, self.ndim = spec.name, len(spec.shape)
@@ -49,6 +63,7 @@ class _Plan:
         self.highest = sys.float_info.max if spec.high is None else spec.high
         bounded = spec.low is not None or spec.high is not None
         self.judged = self.dtype.kind == "f" or (bounded and self.dtype.kind in "biu")
+        self.unbounded = not bounded and self.dtype.char in "fd"
         fixed = len(self.fixed) == len(spec.shape) - self.batch
         self.tail = (spec.name, self.dtype.char, tuple(spec.shape[1:])) if fixed else None
 
@@ -67,6 +82,11 @@ class _Plan:
                 return False
         if not self.judged:
             return True
+        if self.unbounded and array.size <= _FEW:
+            # The sum of squares is finite only if all of them are; one that is not is looked at closely.
+            total = np.vdot(array, array).item()
+            if total - total == 0:
+                return True
         smallest = np.minimum.reduce(array, axis=None).item()  # NaN as soon as one value is
         if not smallest >= self.lowest:
             return False
