@@ -17,6 +17,7 @@ ROOMS = {
     "hypotheses": ("seatrial.diagnosis.hypotheses", "HYPOTHESIS"),
     "readers": ("seatrial.contract.readers", "READER"),
     "faults": ("seatrial.faults", "FAULT"),
+    "joints": ("seatrial.serve.joints", "JOINT"),
 }
 
 

@@ -184,6 +184,8 @@ def parse_flow(text: str, name: str = "pipeline") -> Flow:
         first = max(error.errors(), key=lambda each: len(each["loc"]))
         path = [each for each in first["loc"] if each not in ("str", "dict[str,str]")]
         message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            message = f"there is no key '{path[-1]}'"
         raise UsageError(f"{source.place(path)}: {message}", hint=_HINT) from error
     try:
         Draft202012Validator.check_schema(document.output_schema)

@@ -7,7 +7,6 @@ engines. Values are handed over in memory.
 from __future__ import annotations
 
 import asyncio
-import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -390,7 +389,8 @@ def without_holes(value: Any) -> Any:
 def at_stage(error: BaseException, where: str) -> BaseException:
     """The error with the stage's name in its words; a bug stays as it is."""
     if isinstance(error, SeatrialError):
-        told = copy.copy(error)
+        told = type(error).__new__(type(error))  # some take more than a message
+        told.__dict__.update(error.__dict__)
         told.message = f"{where}: {error.message}"
         told.args = (told.message,)
         told.__cause__ = error
