@@ -35,6 +35,7 @@ COMMANDS = {
     "diagnose": ("diagnose", "Find out why a deployed model differs from its training side."),
     "infer": ("infer", "Run samples through the contract's pipeline and the model."),
     "serve": ("serve", "Serve models over the Open Inference Protocol v2, batched."),
+    "api-key": ("api_key", "Make and remove the API keys of a server."),
     "client": ("client", "Ask a server: is it ready, what has it, what does it answer."),
     "drift": ("drift", "Learn how a model's inputs are distributed, and see how far others are from it."),
     "selftest": ("selftest", "Break a good model in every known way; the gate must catch each."),

@@ -42,7 +42,7 @@ class _Files:
                 return None
             Tls(self._tls.certificate, self._tls.key, self._tls.client_authority)
         except (OSError, UsageError) as error:
-            _log.error("the certificate of gRPC stays as it was: %s", error)  # noqa: TRY400 - no traceback
+            _log.error("the certificate of gRPC stays as it was: %s", error)
             return None
         self._last = now
         return self.configuration()
