@@ -7,7 +7,7 @@ from typing import Literal
 
 from seatrial.contract import Cases, read_cases
 from seatrial.contract.cases import FOLDER
-from seatrial.errors import ContractViolation, ModelError
+from seatrial.errors import ContractViolation, ModelError, SeatrialError
 from seatrial.model import Artifact
 from seatrial.serve.model import ServedModel
 
@@ -39,17 +39,22 @@ async def prove(model: ServedModel, cases: Cases) -> None:
     """Runs the test cases as clients would, batched with each other.
 
     Raises:
-        ContractViolation: An answer is not what was expected; the message says which and by how much.
-        SeatrialError: A case cannot be run.
+        ContractViolation: An answer is not what was expected, or there is none; the message says which and
+            by how much.
     """
     names = [each.name for each in model.outputs]
     wrong: list[str] = []
     together = max(1, model.batcher.queue.policy.max_batch_size)
     for start in range(0, len(cases.cases), together):
         group = range(start, min(start + together, len(cases.cases)))
-        answers = await asyncio.gather(*(model.run(cases.cases[index].feeds) for index in group))
-        for index, outputs in zip(group, answers, strict=True):
-            why = cases.failure(index, dict(zip(names, outputs, strict=True)), model.runtime)
+        asked = (model.run(cases.cases[index].feeds) for index in group)
+        for index, outputs in zip(group, await asyncio.gather(*asked, return_exceptions=True), strict=True):
+            if isinstance(outputs, SeatrialError):
+                why = f"case {index}: {outputs.message}"
+            elif isinstance(outputs, BaseException):
+                raise outputs
+            else:
+                why = cases.failure(index, dict(zip(names, outputs, strict=True)), model.runtime)
             wrong += [why] if why else []
     if wrong:
         raise ContractViolation(
