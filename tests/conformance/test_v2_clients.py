@@ -196,6 +196,16 @@ async def test_what_is_wrong_is_refused(client: Client, what: str) -> None:
     assert (await client.infer("double", x(1))).as_numpy("y").item() == 2
 
 
+async def test_memory_that_is_not_shared(client: Client) -> None:
+    given = client.module.InferInput("x", [1, 1], "FP64")
+    given.set_shared_memory("region", 8)
+    wanted = client.module.InferRequestedOutput("y")
+    wanted.set_shared_memory("region", 8)
+    for inputs, outputs in (([given], None), (client.tensors(**x(1)), [wanted])):
+        with pytest.raises(InferenceServerException, match="shared memory"):
+            await client("infer", "double", inputs, outputs=outputs)
+
+
 # -- deadlines and clients that go away ----------------------------------------------------------------------
 @pytest.mark.parametrize("kind", ["grpc", "grpc-aio"])
 async def test_the_deadline_of_a_call(server: Addresses, kind: str) -> None:

@@ -140,6 +140,7 @@ def _request(data: Mapping[str, Any], feeds: dict[str, Array]) -> InferRequest:
                 f"outputs[{place}].parameters.classification is not offered",
                 hint="POST /v1/models/NAME/predict answers with classes",
             )
+        refuse_shared_memory(own, f"outputs[{place}]")
         outputs[entry["name"]] = bool(own.get("binary_data", binary))
     return InferRequest(feeds, str(data.get("id") or ""), outputs, binary, parameters)
 
@@ -156,6 +157,7 @@ def _tensor(
     own = entry.get("parameters")
     size = own.get("binary_data_size") if isinstance(own, dict) else None
     if size is None:
+        refuse_shared_memory(own or (), where)
         return name, _from_json(entry.get("data"), kind, shape, where), offset
     if type(size) is not int or size < 0 or offset + size > len(view):
         left = len(view) - offset
@@ -164,6 +166,18 @@ def _tensor(
         )
     array = from_bytes(view[offset : offset + size], kind, shape, where, decode=decode)
     return name, array, offset + size
+
+
+def refuse_shared_memory(parameters: Any, where: str) -> None:
+    """Refuses a tensor that lies, or is to be put, in memory that the client shares.
+
+    Raises:
+        ContractViolation: It does.
+    """
+    if "shared_memory_region" in parameters:
+        raise ContractViolation(
+            f"{where}.parameters.shared_memory_region: shared memory is not offered", hint="send the tensor"
+        )
 
 
 def check_tensor(kind: Any, shape: Any, where: str) -> None:
