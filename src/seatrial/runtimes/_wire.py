@@ -15,6 +15,7 @@ import socket
 import struct
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,11 @@ _ALIGNMENT = 64
 _PAGES = 1 << 20
 # Only plain numbers cross: no objects, no structured types.
 _KINDS = frozenset("biufc")
+
+
+# Batches of one size have one message. What is kept is only read.
+_SHORT = 1024
+_known = lru_cache(maxsize=256)(json.loads)
 
 
 class WireError(Exception):
@@ -55,19 +61,20 @@ def receive(
         TimeoutError: The deadline passed.
         WireError: What came is no message.
     """
-    _wait(sock, deadline)
     if descriptors:
+        _wait(sock, deadline)
         first, files, _, _ = socket.recv_fds(sock, _HEADER.size, descriptors)
+        if not first:
+            raise EOFError
     else:
-        first, files = sock.recv(_HEADER.size), []
-    if not first:
-        raise EOFError
+        first, files = b"", []
     header = first + _exactly(sock, _HEADER.size - len(first), deadline)
     (length,) = _HEADER.unpack(header)
     if length > _LONGEST:
         raise WireError(f"a message of {length} bytes was announced")
+    data = _exactly(sock, length, deadline)
     try:
-        message = json.loads(_exactly(sock, length, deadline))
+        message = _known(data) if length <= _SHORT else json.loads(data)
     except ValueError as error:
         raise WireError(f"a message is no JSON: {error}") from error
     if not isinstance(message, dict):
@@ -76,15 +83,26 @@ def receive(
 
 
 def _exactly(sock: socket.socket, length: int, deadline: float | None) -> bytes:
-    parts = []
+    parts: list[bytes] = []
     while length:
-        _wait(sock, deadline)
-        part = sock.recv(min(length, _PAGES))
+        part = _some(sock, min(length, _PAGES), deadline)
         if not part:
             raise EOFError
+        if not parts and len(part) == length:
+            return part
         parts.append(part)
         length -= len(part)
     return b"".join(parts)
+
+
+def _some(sock: socket.socket, length: int, deadline: float | None) -> bytes:
+    """What is there, without asking first whether anything is; else what comes."""
+    if deadline is not None:
+        try:
+            return sock.recv(length, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            _wait(sock, deadline)
+    return sock.recv(length)
 
 
 def _wait(sock: socket.socket, deadline: float | None) -> None:
@@ -122,12 +140,17 @@ class Arena:
             if array.dtype.kind not in _KINDS:
                 entries.append({"dtype": "string", "shape": list(array.shape), "values": _texts(array)})
                 continue
-            dtype = array.dtype.newbyteorder("=")
+            dtype = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
             entries.append({"dtype": dtype.str, "shape": list(array.shape), "offset": offset})
             offset += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
         memory = self._mapped(offset)
         for entry, array in zip(entries, arrays, strict=True):
-            if array.size and "offset" in entry:
+            if not array.size or "offset" not in entry:
+                continue
+            if array.flags.c_contiguous and array.dtype.isnative:
+                start = entry["offset"]
+                memory[start : start + array.nbytes] = array.reshape(-1).view(np.uint8).data
+            else:
                 self._view(memory, entry)[...] = array
         return entries
 
