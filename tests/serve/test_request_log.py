@@ -178,6 +178,29 @@ def test_a_digest_is_the_same_wherever_it_is_made(tmp_path: Path, monkeypatch: p
     assert first["input"] == second["input"]
 
 
+def test_what_is_no_unicode_is_told_all_the_same(tmp_path: Path) -> None:
+    log = RequestLog(str(tmp_path / "log"), pause=60)
+    answered(log, error="no \ud800", facts={"crops": np.int64(3), "shape": np.array([1, 2])})
+    answered(log, facts={"odd": {1, 2}}, body=bytes(requestlog.SMALL + 1))
+    log.close()
+    first, second = lines(tmp_path / "log")
+    assert first["error"] == "no \ud800"
+    assert first["time"].startswith("20")
+    assert second["input"]["odd"] == "{1, 2}"
+
+
+def test_a_line_that_cannot_be_made_does_not_end_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = RequestLog(str(tmp_path / "log"), pause=60)
+    answered(log, facts={(1, 2): "no key of JSON"}, body=bytes(requestlog.SMALL + 1))
+    answered(log)
+    log.close()
+    assert len(lines(tmp_path / "log")) == 1
+    assert log.metric()._read()["failed",] == 1
+    assert "could not be made" in caplog.text
+
+
 def test_a_file_that_was_rotated_away_is_made_anew(tmp_path: Path) -> None:
     path, old = tmp_path / "log", tmp_path / "log.1"
     log = RequestLog(str(path), pause=0.001)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import threading
@@ -75,7 +76,7 @@ class RequestLog:
             return
         if body:
             fields["input"]["digest"] = _of_bytes(body)
-        self._waiting.append(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
+        self._waiting.append(_dumped(fields))
 
     def close(self) -> None:
         """Writes what waits, and ends."""
@@ -112,7 +113,8 @@ class RequestLog:
         while not ended:
             ended = self._stop.wait(self._pause)
             while self._waiting:
-                self._sink.write([self._line() for _ in range(min(len(self._waiting), _BATCH))])
+                lines = [self._line() for _ in range(min(len(self._waiting), _BATCH))]
+                self._sink.write([each for each in lines if each])
         self._sink.close()
 
     def _line(self) -> bytes:
@@ -120,7 +122,12 @@ class RequestLog:
         if isinstance(entry, bytes):
             return entry
         self._digested += entry.size
-        return entry.line()
+        try:
+            return entry.line()
+        except Exception:  # noqa: BLE001 - one line that cannot be made must not end the log
+            _log.exception("a line of the request log could not be made")
+            self._sink.failed += 1
+            return b""
 
 
 class _Open:
@@ -149,7 +156,19 @@ class _Open:
             told["digest"] = _of_bytes(self.body)
         elif self.feeds:
             told["digest"] = "blake2b:" + digest(self.feeds).hex()
-        return orjson.dumps(self.fields, option=orjson.OPT_APPEND_NEWLINE)
+        return _dumped(self.fields)
+
+
+def _dumped(fields: dict[str, Any]) -> bytes:
+    """A line, also of a text that is no Unicode (half of a surrogate pair, from a client that sends such)."""
+    try:
+        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError:
+        return json.dumps(fields, default=_plain).encode() + b"\n"
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _of_bytes(body: bytes | bytearray | memoryview) -> str:
