@@ -21,7 +21,7 @@ from seatrial.serve.call import Call
 from seatrial.serve.instruments import Instruments
 from seatrial.serve.model import ServedModel
 from seatrial.serve.observing import observe
-from seatrial.serve.record import picture_size
+from seatrial.serve.record import picture_size, verdict
 from seatrial.serve.requestlog import RequestLog
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Log
@@ -264,6 +264,21 @@ def test_a_listener_that_breaks_costs_no_answer(caplog: pytest.LogCaptureFixture
     instruments.listen(broken)
     instruments.answered(Call(), 200)
     assert "could not be logged" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "word"),
+    [
+        (Call(), 200, "ok"),
+        (Call(degraded="model b"), 200, "degraded"),
+        (Call(degraded="error", error="later"), 503, "refused"),
+        (Call(error="err_no 5000"), 200, "error"),
+        (Call(), 499, "gone"),
+    ],
+    ids=["ok", "degraded", "refused", "told-with-a-good-code", "gone"],
+)
+def test_what_became_of_a_call_in_one_word(call: Call, code: int, word: str) -> None:
+    assert verdict(call, code) == word
 
 
 def test_the_size_of_a_picture_is_told_and_that_of_garbage_is_not() -> None:

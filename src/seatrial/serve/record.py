@@ -65,6 +65,19 @@ def intervals(call: Call, now: float) -> Iterator[Interval]:
     yield Interval("answer", last, now)
 
 
+def verdict(call: Call, code: Code) -> str:
+    """What became of a call in one word: `ok`, `degraded`, `refused`, `error` or `gone`.
+
+    Protocols that answer errors with a good code (Paddle Serving's) have said so in `call.error`.
+    """
+    found = verdict_of(code)
+    if found != "ok":
+        return found
+    if call.error:
+        return "error"
+    return "degraded" if call.degraded else "ok"
+
+
 def fields_of(call: Call, code: Code, now: float) -> dict[str, Any]:
     """What a line tells of a call, but for the time and the digest.
 
@@ -73,7 +86,6 @@ def fields_of(call: Call, code: Code, now: float) -> dict[str, Any]:
         code: What it was answered with.
         now: When, on the server's clock.
     """
-    verdict = verdict_of(code)
     fields: dict[str, Any] = {
         "log_id": call.log_id,
         "trace_id": call.trace_id,
@@ -82,7 +94,7 @@ def fields_of(call: Call, code: Code, now: float) -> dict[str, Any]:
         "model": call.model,
         "version": call.version,
         "code": code,
-        "verdict": "degraded" if call.degraded and verdict == "ok" else verdict,
+        "verdict": verdict(call, code),
     }
     if call.degraded:
         fields |= {"rung": call.degraded, "why": call.why}

@@ -16,8 +16,8 @@ from typing import Any
 from seatrial import __version__, lazy
 from seatrial.serve.call import Call
 from seatrial.serve.metrics import Read
-from seatrial.serve.record import LONGEST_ERROR, Interval, intervals
-from seatrial.serve.status import Code, verdict_of
+from seatrial.serve.record import LONGEST_ERROR, Interval, intervals, verdict
+from seatrial.serve.status import Code
 
 EXTRA = "trace"
 MOST_PHASES = 128  # spans in one request: a page of a thousand crops is told by its first ones
@@ -72,7 +72,7 @@ class Traces:
             inside = self._api.set_span_in_context(root)
             for each in islice(intervals(call, now), MOST_PHASES):
                 self._phase(each, inside, base)
-            if verdict_of(code) == "error":
+            if verdict(call, code) == "error":
                 root.set_status(self._api.StatusCode.ERROR, call.error[:LONGEST_ERROR])
         root.end(end_time=base + int(now * 1e9))
 
