@@ -5,10 +5,14 @@ Usage: python docs/generate.py [--check]
 
 from __future__ import annotations
 
+import inspect
+import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import click
 
@@ -17,13 +21,14 @@ from seatrial.checks import all_checks, explanations, load_profile, profile_name
 from seatrial.cli.list import ROOMS
 from seatrial.cli.main import COMMANDS, EXIT_CODES, seatrial
 from seatrial.diagnosis import all_hypotheses
+from seatrial.serve import settings as settings_module
 from seatrial.serve.gpu import gpu_families
 from seatrial.serve.instruments import Instruments
 from seatrial.serve.metrics import Histogram
 from seatrial.serve.observing import observe
 from seatrial.serve.processes import front_families
 from seatrial.serve.service import InferenceService
-from seatrial.serve.settings import Log
+from seatrial.serve.settings import Log, Settings
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 HEAD = "<!-- Written by docs/generate.py from the code; change the code, not this page. -->\n"
@@ -169,7 +174,59 @@ def metrics_page() -> str:
     return "\n".join(rows) + "\n"
 
 
+def settings_page() -> str:
+    """What `serve.yaml` may say."""
+    schema = Settings.model_json_schema()
+    rows = [HEAD, "# serve.yaml\n", "What [`seatrial serve --config`](cli.md#seatrial-serve) reads. Nothing"]
+    rows.append("is required but the paths of models; an unknown key is an error. An example with its")
+    rows.append("explanation: [Serve versions](../how-to/serve-versions.md).\n")
+    seen, waiting = {Settings.__name__}, [Settings]
+    while waiting:
+        each = waiting.pop(0)
+        own = schema if each is Settings else schema["$defs"][each.__name__]
+        means = _attributes(inspect.getdoc(each) or "")
+        first = " ".join((inspect.getdoc(each) or "").split("\n\nAttributes:")[0].split())
+        rows += [f"## {each.__name__}\n", f"{first}\n"]
+        rows += ["| key | takes | default | means |", "|---|---|---|---|"]
+        for name, field in own["properties"].items():
+            default = f"`{json.dumps(field.get('default', {}))}`" if "$ref" not in field else ""
+            default = "required" if name in own.get("required", []) else default
+            rows.append(f"| `{name}` | {_takes(field)} | {default} | {means.get(name, '')} |")
+        rows.append("")
+        for name in re.findall(r'"#/\$defs/(\w+)"', json.dumps(own["properties"])):
+            if name not in seen:
+                seen.add(name)
+                waiting.append(getattr(settings_module, name))
+    return "\n".join(rows)
+
+
+def _attributes(doc: str) -> dict[str, str]:
+    """What a Google docstring says of each attribute."""
+    lines = doc.partition("Attributes:\n")[2]
+    found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", lines, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def _takes(field: dict[str, Any]) -> str:
+    """A JSON Schema type in a few words."""
+    if "$ref" in field:
+        name = field["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "enum" in field:
+        return ", ".join(f"`{each}`" for each in field["enum"])
+    if "const" in field:
+        return f"`{field['const']}`"
+    if "anyOf" in field:
+        return " or ".join(_takes(each) for each in field["anyOf"] if each.get("type") != "null")
+    if field.get("type") == "array":
+        return f"list of {_takes(field['items'])}"
+    if field.get("type") == "object":
+        return f"{_takes(field['additionalProperties'])} by name"
+    return "path" if field.get("format") == "path" else str(field.get("type", "")).replace("string", "text")
+
+
 PAGES = {
+    "serve-yaml.md": settings_page,
     "metrics.md": metrics_page,
     "hypotheses.md": hypotheses_page,
     "findings.md": findings_page,

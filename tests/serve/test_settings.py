@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.errors import UsageError
-from seatrial.serve.settings import Log, Settings, overruled, read_settings
+from seatrial.serve.settings import Log, Options, Settings, overruled, read_settings
 
 
 def test_paths_are_taken_from_the_files_folder(tmp_path: Path) -> None:
@@ -24,6 +24,57 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
     assert read_settings(file) == Settings()
 
 
+def test_the_example_of_the_docs_is_read(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "serve-versions.md"
+    file = tmp_path / "serve.yaml"
+    file.write_text(page.read_text("utf-8").partition("```yaml\n")[2].partition("```")[0])
+    settings = read_settings(file)
+    assert settings.models["digits"].path == tmp_path / "digits"
+    assert settings.models["digits"].aliases == {"stable": "1"}
+    assert settings.models["digits"].options.threads == 2
+
+
+def test_versions_are_called_by_their_letters(tmp_path: Path) -> None:
+    file = tmp_path / "serve.yaml"
+    file.write_text("models: {a: {path: b, versions: {specific: [1, 2024-05-01, v3]}, aliases: {new: 10}}}")
+    model = read_settings(file).models["a"]
+    assert model.versions.specific == ("1", "2024-05-01", "v3")
+    assert model.aliases == {"new": "10"}
+
+
+FILE = """
+port: 1
+host: localhost
+limits: {body_mebibytes: 1, connections: 7}
+models:
+  a: {path: x, golden: required, options: {threads: 2}}
+  b: {path: y}
+"""
+
+
+def test_the_command_line_overrules_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "serve.yaml"
+    file.write_text(FILE)
+    settings = overruled(
+        read_settings(file),
+        server={"port": 2},
+        limits={"body_mebibytes": 3},
+        models={"a": Path("z"), "c": tmp_path / "w"},
+        options={"devices": 4},
+    )
+    assert (settings.host, settings.port) == ("localhost", 2)
+    assert (settings.limits.body_mebibytes, settings.limits.connections) == (3, 7)
+    assert [(name, each.path) for name, each in settings.models.items()] == [
+        ("a", Path.cwd() / "z"),
+        ("b", tmp_path / "y"),
+        ("c", tmp_path / "w"),
+    ]
+    assert settings.models["a"].golden == "required"
+    assert settings.models["a"].options == Options(threads=2, devices=4)
+    with pytest.raises(UsageError, match=r"the command line: limits\.body_mebibytes"):
+        overruled(settings, server={}, limits={"body_mebibytes": 0}, models={}, options={})
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -34,6 +85,8 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ("log: {traces: 'collector:4318'}", "log.traces"),
         ("log: {trace_share: 2}", "log.trace_share"),
         ("a: [", "serve.yaml"),
+        ("models: {a: {path: b, aliases: {stable: 1.10}}}", "quotes"),
+        ("models: {a: {path: b, versions: {all: true, latest: 1}}}", "models.a.versions"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, names: str) -> None:

@@ -64,7 +64,17 @@ class _Settings(BaseModel):
 
 
 class Options(_Settings):
-    """How one model is run; see `ServingOptions`. What is None is measured at load."""
+    """How one model is run; what is not said is measured at load.
+
+    Attributes:
+        runtime: A name from `seatrial list runtimes`.
+        threads: Math threads of each engine.
+        devices: Engines side by side.
+        timeout: Seconds that one batch may take before its engine is killed.
+        max_batch_size: Rows; 1: no batching.
+        max_queue_delay_milliseconds: That the oldest request may wait for company.
+        max_queue_size: Rows that may wait.
+    """
 
     runtime: str = "auto"
     threads: int = Field(default=1, ge=1)
@@ -76,7 +86,15 @@ class Options(_Settings):
 
 
 class Versions(_Settings):
-    """Which versions of a folder of versions are served: the newest `latest`, or those named, or all."""
+    """Which versions of a folder of versions are served; when nothing is said, the newest that can.
+
+    Versions that aliases and routes name are served besides.
+
+    Attributes:
+        latest: So many of the newest that can be loaded and pass their golden test.
+        specific: Those named.
+        all: Every one.
+    """
 
     latest: int | None = Field(default=None, ge=1)
     specific: tuple[VersionName, ...] = ()
@@ -253,7 +271,17 @@ class Log(_Settings):
 
 
 class Bounds(_Settings):
-    """What a client may take; see `Limits`."""
+    """What a client may take.
+
+    Attributes:
+        body_mebibytes: Of one request's body.
+        connections: At once.
+        memory_mebibytes: That requests under way may hold together.
+        text_characters: Of one text.
+        idle_seconds: That a connection may lie idle, or leave an answer unread.
+        slow_seconds: That a request may take to arrive.
+        image_megapixels: Of one picture.
+    """
 
     body_mebibytes: int = Field(default=64, ge=1)
     connections: int = Field(default=1024, ge=1)
