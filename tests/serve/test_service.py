@@ -190,12 +190,9 @@ async def test_the_contract_s_range_is_enforced_on_requests() -> None:
 
 
 async def test_priorities_and_deadlines_as_clients_write_them() -> None:
-    def clock() -> float:
-        return 100.0
-
-    assert service_module._deadline({"timeout": 500_000}, clock) == 100.5
-    assert service_module._deadline({"timeout": 0}, clock) is None
-    assert service_module._deadline({}, clock) is None
+    assert service_module._deadline({"timeout": 500_000}, 100.0) == 100.5
+    assert service_module._deadline({"timeout": 0}, 100.0) is None
+    assert service_module._deadline({}, 100.0) is None
     for given, index in ((0, 1), (1, 0), (2, 1), (3, 2), (99, 2), ("high", 0), ("low", 2)):
         assert service_module._priority({"priority": given}) == index
     for wrong in ("urgent", -1, 1.5, None, True):

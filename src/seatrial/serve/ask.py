@@ -23,6 +23,7 @@ class Ask:
         call: Of the request.
         deadline: On the batchers' clock; None: there is none.
         priority: Index into `queueing.PRIORITIES`.
+        arrived: When it came, on the batchers' clock; 0: now.
     """
 
     feeds: Mapping[str, Array]
@@ -30,6 +31,7 @@ class Ask:
     call: Call
     deadline: float | None = None
     priority: int = 1
+    arrived: float = 0.0
 
     def of(self, model: ServedModel) -> Request:
         """Asks a version; `model.batcher` cancels what comes back.
@@ -37,7 +39,9 @@ class Ask:
         Raises:
             SeatrialError: It refuses at once.
         """
-        request = model.submit(self.feeds, self.done, deadline=self.deadline, priority=self.priority)
+        request = model.submit(
+            self.feeds, self.done, deadline=self.deadline, priority=self.priority, arrived=self.arrived
+        )
         self.call.stages.append((model, request))
         return request
 

@@ -108,7 +108,7 @@ class Hub:
             model = self._service.model(name, version, call)
             done = partial(self._inferred, exchange, frame.number, model)
             asked = feeds if check is None else check.vouched(feeds)
-            exchange.cancel = self._service.infer(model, asked, done, call)
+            exchange.cancel = self._service.infer(model, asked, done, call, arrived=frame.stamp)
         except Exception as error:  # noqa: BLE001 - one request's bug must not end the others
             exchange.fail(error)
 

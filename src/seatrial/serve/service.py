@@ -124,6 +124,8 @@ class InferenceService:
         feeds: Mapping[str, Array],
         done: Callable[[Outcome], None],
         call: Call,
+        *,
+        arrived: float = 0.0,
     ) -> Cancel:
         """Tensors in, tensors out; returns what to call when the caller is gone.
 
@@ -132,6 +134,7 @@ class InferenceService:
             feeds: Arrays by input name.
             done: Told the outputs or the error, once, later.
             call: Its `parameters` say `timeout` and `priority`, as Open Inference Protocol clients send them.
+            arrived: When they came to another process of ours, on `time.monotonic`'s clock; 0: now.
 
         Raises:
             SeatrialError: The request is refused at once.
@@ -139,11 +142,12 @@ class InferenceService:
         if isinstance(model, ServedPipeline):
             return model.infer(self, feeds, done, call)
         parameters = call.parameters
-        deadline, priority = _deadline(parameters, model.batcher.clock), _priority(parameters)
+        arrived = arrived or model.batcher.clock()
+        deadline, priority = _deadline(parameters, arrived), _priority(parameters)
         plans = self.traffic.plans
         if plans and (plan := plans.get(model.name)) is not None:
-            return plan.infer(model, Ask(feeds, done, call, deadline, priority))
-        request = model.submit(feeds, done, deadline=deadline, priority=priority)
+            return plan.infer(model, Ask(feeds, done, call, deadline, priority, arrived))
+        request = model.submit(feeds, done, deadline=deadline, priority=priority, arrived=arrived)
         call.stages.append((model, request))
         return partial(model.batcher.cancel, request)
 
@@ -268,13 +272,13 @@ def _cancel(future: asyncio.Future[Any]) -> None:
     future.cancel()
 
 
-def _deadline(parameters: Mapping[str, Any], clock: Callable[[], float]) -> float | None:
+def _deadline(parameters: Mapping[str, Any], arrived: float) -> float | None:
     micros = parameters.get("timeout")
     if micros is None:
         return None
     if type(micros) is not int or micros < 0:
         raise UsageError("parameters.timeout: expected microseconds", hint='such as {"timeout": 50000}')
-    return clock() + micros / 1e6 if micros else None
+    return arrived + micros / 1e6 if micros else None
 
 
 def _priority(parameters: Mapping[str, Any]) -> int:
