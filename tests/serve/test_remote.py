@@ -175,8 +175,9 @@ async def test_a_refusal_is_no_reason_to_leave_it_alone() -> None:
 async def test_it_has_so_much_time_and_no_more_than_the_deadline_leaves() -> None:
     gate = asyncio.Event()
 
-    async def never(*_: Any) -> None:
+    async def never(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await gate.wait()
+        writer.close()
 
     server = await asyncio.start_server(never, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -188,6 +189,7 @@ async def test_it_has_so_much_time_and_no_more_than_the_deadline_leaves() -> Non
         assert loop.time() - began < 1
     gate.set()
     server.close()
+    await asyncio.sleep(0.01)
 
 
 async def test_too_many_under_way_close_it(monkeypatch: pytest.MonkeyPatch) -> None:
