@@ -67,13 +67,20 @@ def _watched(server: Running, seconds: float) -> list[str]:
 
 
 def table(stacks: list[str]) -> str:
-    """Shares by function, the largest first."""
-    counts: Counter[str] = Counter()
+    """Shares by file and by function, the largest first."""
+    files: Counter[str] = Counter()
+    functions: Counter[str] = Counter()
     for line in stacks:
         stack, _, count = line.rpartition(" ")
-        counts[_innermost(stack)] += int(count)
+        name = _innermost(stack)
+        files[name.partition(" ")[0] if name.startswith("`") else name] += int(count)
+        functions[name] += int(count)
+    return _shares("file", files) + "\n\n" + _shares("function", functions)
+
+
+def _shares(what: str, counts: Counter[str]) -> str:
     total = counts.total() or 1
-    lines = ["| function | share |", "|---|---|"]
+    lines = [f"| {what} | share |", "|---|---|"]
     shown = [(name, count) for name, count in counts.most_common() if count >= LEAST * total]
     lines += [f"| {name} | {100 * count / total:.0f} % |" for name, count in shown]
     rest = total - sum(count for _, count in shown)
