@@ -124,6 +124,8 @@ def test_a_request_is_followed_through_lines_spans_and_metrics(
     counts = {labels["route"]: value for labels, value in told["seatrial_request_seconds_count"]}
     assert counts["infer"] == 2
     assert counts["predict"] == 1
+    ((labels, predicted),) = told["seatrial_predicted_total"]
+    assert (labels["model"], predicted) == ("digits", 1)
     ((_, memory),) = told["seatrial_engine_resident_memory_bytes"]
     assert memory > 30e6
     assert len(told.get("seatrial_front_resident_memory_bytes", [])) == (fronts if fronts > 1 else 0)

@@ -19,7 +19,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from seatrial.serve.call import Call
-from seatrial.serve.instruments import Instruments
+from seatrial.serve.instruments import MOST_CLASSES, Instruments
 from seatrial.serve.metrics import SECONDS, WAITS, Histogram
 from seatrial.serve.observing import observe
 from seatrial.serve.processes import front_families
@@ -128,6 +128,17 @@ def test_degraded_answers_are_counted_by_rung_and_reason() -> None:
     instruments = Instruments(InferenceService(threads=1))
     instruments.answered(Call(model="a", version="1", degraded="model b", why="queue"), 200)
     assert read(instruments.text())["seatrial_degraded_total", ("a", "1", "model b", "queue")] == 1
+
+
+def test_classes_are_counted_and_are_not_too_many() -> None:
+    instruments = Instruments(InferenceService(threads=1))
+    names = ["cat", "cat", "dog", *(f"class {each}" for each in range(MOST_CLASSES))]
+    for answer in (*({"class": each, "index": 1} for each in names), {"text": "cat"}, ["cat"], {"class": 1}):
+        instruments.answered(Call(model="a", version="1", route="predict", answer=answer), 200)
+    got = read(instruments.text())
+    assert got["seatrial_predicted_total", ("a", "1", "cat")] == 2
+    assert got["seatrial_predicted_total", ("a", "1", "(other)")] == 2
+    assert len([name for name, _ in got if name == "seatrial_predicted_total"]) == MOST_CLASSES + 1
 
 
 def quantile(bounds: Sequence[float], values: Any, share: float) -> float:

@@ -47,6 +47,7 @@ class Call:
         facts: What the log may tell of the input: lengths and sizes, never its content.
         payload: What the prediction starts from, for the log's summary of it; not kept longer than the call.
         body: What was sent, for the log's digest; likewise.
+        answer: What a prediction answered, for counting classes; likewise.
         error: What the client was told went wrong; empty: nothing.
         trace: Of `trace_id`, once somebody asked for it.
     """
@@ -70,6 +71,7 @@ class Call:
     facts: dict[str, Any] = field(default_factory=dict)
     payload: Any = None
     body: bytes | bytearray | memoryview = b""
+    answer: Any = None
     error: str = ""
     trace: str = ""
 
@@ -104,7 +106,7 @@ class Call:
     def release(self) -> None:
         """Lets go of the tensors and of the bytes; for the end of a request."""
         self.stages = []
-        self.payload, self.body = None, b""
+        self.payload, self.body, self.answer = None, b"", None
 
 
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")

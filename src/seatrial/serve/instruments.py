@@ -19,6 +19,8 @@ from seatrial.serve.traffic_metrics import traffic_families
 
 MODEL = ("model", "version")
 PREFIX = "seatrial"
+MOST_CLASSES = 200  # of one version that are counted by name
+OTHER = "(other)"
 
 _log = logging.getLogger("seatrial.serve")
 
@@ -66,7 +68,14 @@ class Instruments:
         self._degraded = Counter(
             f"{PREFIX}_degraded_total", "Answers from a rung of the ladder.", (*MODEL, "rung", "why")
         )
-        self._counted = (self._requests, self._seconds, self._queue, self._device, self._rows, self._degraded)
+        self._predicted = Counter(
+            f"{PREFIX}_predicted_total", "Predictions by the class that was answered.", (*MODEL, "class")
+        )
+        self._classes: dict[tuple[str, ...], set[str]] = {}
+        self._counted = (
+            self._requests, self._seconds, self._queue, self._device, self._rows, self._degraded,
+            self._predicted,
+        )  # fmt: skip
         read = (
             *self._tallies(),
             *self._state(),
@@ -127,6 +136,8 @@ class Instruments:
         if series is None:
             series = self._series[key] = _Series(key, self._requests, self._seconds)
         series.observe(code, now - call.began)
+        if call.answer is not None:
+            self._count_class(call)
         if call.degraded:
             self._degraded.labelled(call.model, call.version, call.degraded, call.why).add()
         try:
@@ -135,6 +146,19 @@ class Instruments:
         except Exception:  # noqa: BLE001 - what is told about an answer must not cost it
             _log.exception("an answer could not be logged")
         call.release()
+
+    def _count_class(self, call: Call) -> None:
+        """Counts the class that a prediction answered; a model of very many has most of them as one."""
+        name = call.answer.get("class") if isinstance(call.answer, dict) else None
+        if not isinstance(name, str):
+            return
+        classes = self._classes.setdefault((call.model, call.version), set())
+        if name not in classes:
+            if len(classes) < MOST_CLASSES:
+                classes.add(name)
+            else:
+                name = OTHER
+        self._predicted.labelled(call.model, call.version, name).add()
 
     def text(self) -> str:
         """What `GET /metrics` answers."""
@@ -152,6 +176,7 @@ class Instruments:
         for labels in self._gone - now:
             for family in self._counted:
                 family.forget(labels)
+            self._classes.pop(labels, None)
             for key in [each for each in self._series if each[:2] == labels]:
                 del self._series[key]
         self._known, self._gone = now, self._known - now

@@ -58,4 +58,5 @@ def _predicted(exchange: Exchange, answer: Any) -> None:
     if isinstance(answer, BaseException):
         exchange.fail(answer)
     else:
+        exchange.call.answer = answer
         exchange.json(answer)
