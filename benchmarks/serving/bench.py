@@ -14,6 +14,7 @@ the machine meets all of them. Server and client run in the round-robin class wh
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,8 +132,13 @@ def _loads(results: Results, wanted: Wanted, repeat: int, options: argparse.Name
                 _say(row)
         results.missing.pop(wanted.name, None)
     except (NotInstallableError, DidNotStartError, NotImplementedError) as error:
-        results.missing[wanted.name] = str(error)
+        results.missing[wanted.name] = _without_paths(str(error))
         print(f"{wanted.name}: {error}", flush=True)
+
+
+def _without_paths(text: str) -> str:
+    """Only the names of files: where they lie on this machine is nobody's business."""
+    return re.sub(r"(?:/[\w.+-]+)+/", "", text)
 
 
 def _version(peer: Peer) -> str:
@@ -156,7 +162,7 @@ def _gone(results: Results, options: argparse.Namespace, *, realtime: bool) -> N
         try:
             row = cancelled(Wanted(peer, "", "sim", realtime=realtime))
         except (NotInstallableError, DidNotStartError) as error:
-            results.missing[peer.name] = str(error)
+            results.missing[peer.name] = _without_paths(str(error))
             continue
         results.add(row)
         print(f"{peer.name:20} gone: {row['rows']} rows of {row['clients']} run", flush=True)
