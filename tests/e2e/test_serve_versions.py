@@ -6,6 +6,8 @@ import http.client
 import json
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,7 @@ import numpy as np
 import psutil
 import pytest
 
-from seatrial.contract import Case, Cases, Tolerance, load_contract, write_cases
+from seatrial.contract import Case, Cases, Tolerance, load_contract, read_cases, write_cases
 from seatrial.model import open_model, rewrite
 from seatrial.runtimes import open_session
 from support.serve_process import Served, serving
@@ -133,8 +135,9 @@ def releases(tmp_path: Path, digits: Path) -> Releases:
     return made
 
 
-def test_three_updates_under_load_fail_nobody(releases: Releases) -> None:
-    with serving(releases.folder, "--watch-seconds", 0.3) as served:
+@pytest.mark.parametrize("fronts", [1, 2])
+def test_three_updates_under_load_fail_nobody(releases: Releases, fronts: int) -> None:
+    with serving(releases.folder, "--watch-seconds", 0.3, "--fronts", fronts) as served:
         with loaded(served, releases) as load:
             for version in ("2", "3", "4"):
                 releases.put(version)
@@ -146,7 +149,22 @@ def test_three_updates_under_load_fail_nobody(releases: Releases) -> None:
     assert not load.mixed
     assert set(load.versions) == {"1", "2", "3", "4"}
     assert len(load.statuses) > 200
-    assert len(engines) <= 2  # the last version's, and what engines are forked from
+    assert len(engines) <= 2 + (fronts if fronts > 1 else 0)  # its engine, what it is forked from
+
+
+def test_the_example_of_the_docs_writes_cases_that_are_required(digits: Path, tmp_path: Path) -> None:
+    shutil.copytree(digits / "model", tmp_path / "model")
+    shutil.copy(ROOT / "examples" / "digits" / "contract.yaml", tmp_path / "model")
+    shutil.copy(digits / "held_out.npz", tmp_path)
+    page = (ROOT / "docs" / "how-to" / "serve-versions.md").read_text("utf-8")
+    program = page.partition("```python\n")[2].partition("```")[0]
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
+    assert len(read_cases(tmp_path / "model" / "test_cases").cases) == 10
+    config = tmp_path / "serve.yaml"
+    config.write_text("models: {digits: {path: model, golden: required}}")
+    with serving("--config", config) as served:
+        assert served.ask("GET", "/v2/models/digits/ready")[0] == 200
 
 
 def test_a_version_that_fails_its_golden_test_takes_no_traffic(releases: Releases) -> None:

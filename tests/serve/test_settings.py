@@ -47,7 +47,7 @@ port: 1
 host: localhost
 limits: {body_mebibytes: 1, connections: 7}
 models:
-  a: {path: x, golden: required, options: {threads: 2}}
+  a: {path: x, golden: off, options: {threads: 2}}
   b: {path: y}
 """
 
@@ -69,7 +69,7 @@ def test_the_command_line_overrules_the_file(tmp_path: Path) -> None:
         ("b", tmp_path / "y"),
         ("c", tmp_path / "w"),
     ]
-    assert settings.models["a"].golden == "required"
+    assert settings.models["a"].golden == "off"
     assert settings.models["a"].options == Options(threads=2, devices=4)
     with pytest.raises(UsageError, match=r"the command line: limits\.body_mebibytes"):
         overruled(settings, server={}, limits={"body_mebibytes": 0}, models={}, options={})

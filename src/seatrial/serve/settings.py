@@ -49,6 +49,10 @@ def _as_written(value: Any) -> Any:
     return str(value) if type(value) is int else value
 
 
+def _off(value: Any) -> Any:
+    return "off" if value is False else value  # which is what YAML makes of the word
+
+
 VersionName = Annotated[str, BeforeValidator(_as_written)]
 
 
@@ -225,7 +229,7 @@ class Model(_Settings):
     versions: Versions = Versions()
     aliases: dict[str, VersionName] = Field(default_factory=dict)
     options: Options = Options()
-    golden: Literal["auto", "required", "off"] = "auto"
+    golden: Annotated[Literal["auto", "required", "off"], BeforeValidator(_off)] = "auto"
     route: Route = Route()
     degrade: tuple[Rung, ...] = ()
 
