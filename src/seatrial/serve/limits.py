@@ -90,10 +90,12 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
     """Width and height of a picture from its first bytes; None: it is none that can be read."""
     from PIL import Image
 
+    from seatrial.contract.steps.decode_image import FORMATS
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a size that is only looked at, not decoded
-            with Image.open(io.BytesIO(data)) as picture:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
                 return picture.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

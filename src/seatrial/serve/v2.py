@@ -19,6 +19,7 @@ import orjson
 from seatrial.contract import TensorSpec
 from seatrial.contract.sample import Array
 from seatrial.errors import ContractViolation
+from seatrial.serve.json_body import read_json
 
 DATATYPES = {
     "BOOL": "bool", "UINT8": "uint8", "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64",
@@ -34,6 +35,7 @@ HEADER_LENGTH = HEADER_LENGTH_NAME.lower().encode()
 _LARGEST = 1 << 40  # of one axis: more elements than any body holds
 _MOST_AXES = 32  # NumPy's own limit before 2.0
 _SHOWN = 80
+MOST_TEXTS = 1 << 16  # of one tensor: they are unpacked one by one, and nobody else is served meanwhile
 
 
 @dataclass(slots=True)
@@ -105,12 +107,9 @@ _EXAMPLE = '{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data
 
 
 def _json(head: memoryview) -> dict[str, Any]:
-    """The JSON of a request.
-
-    orjson refuses what is nested deeper than 1024, so that no body can exhaust the stack.
-    """
+    """The JSON of a request."""
     try:
-        data = orjson.loads(head)
+        data = read_json(head)
     except orjson.JSONDecodeError as error:
         raise ContractViolation(f"the body is no JSON: {error}", hint=_EXAMPLE) from error
     if not isinstance(data, dict):
@@ -194,6 +193,8 @@ def check_tensor(kind: Any, shape: Any, where: str) -> None:
         each for each in shape if type(each) is not int or not 0 <= each <= _LARGEST
     ]:
         raise ContractViolation(f"{where}.shape: expected a list of whole numbers, not {_short(shape)}")
+    if kind == "BYTES" and math.prod(shape) > MOST_TEXTS:
+        raise ContractViolation(f"{where}.shape: {math.prod(shape)} texts, at most {MOST_TEXTS} are taken")
     if len(shape) > _MOST_AXES:
         raise ContractViolation(f"{where}.shape: {len(shape)} axes, at most {_MOST_AXES} can be")
 
@@ -313,8 +314,8 @@ def _texts(data: list[Any], shape: Sequence[int], where: str) -> Array:
 def _texts_from_bytes(raw: memoryview, shape: Sequence[int], where: str, *, decode: bool) -> Array:
     """Each text has its length before it: 4 bytes, little-endian."""
     texts: list[Any] = []
-    offset = 0
-    while offset < len(raw):
+    offset, most = 0, math.prod(shape)
+    while offset < len(raw) and len(texts) <= most:
         if offset + 4 > len(raw):
             raise ContractViolation(f"{where}: a length is cut short")
         (length,) = struct.unpack_from("<I", raw, offset)

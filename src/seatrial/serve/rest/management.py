@@ -6,6 +6,7 @@ import orjson
 from pydantic import ValidationError
 
 from seatrial.errors import UsageError
+from seatrial.serve.json_body import read_json
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Route
@@ -41,7 +42,7 @@ def read_route(body: bytes | bytearray) -> Route:
         UsageError: It is none; the message names the key.
     """
     try:
-        return Route.model_validate(orjson.loads(body))
+        return Route.model_validate(read_json(body))
     except orjson.JSONDecodeError as error:
         raise UsageError(f"the body is no JSON: {error}", hint=_EXAMPLE) from error
     except ValidationError as error:

@@ -23,6 +23,7 @@ import orjson
 from seatrial.contract import Contract
 from seatrial.contract.sample import Array
 from seatrial.errors import ContractViolation, NotFound, SeatrialError, UsageError
+from seatrial.serve.json_body import read_json
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.rest.payload import Sent, array_of
 from seatrial.serve.service import InferenceService
@@ -76,7 +77,7 @@ class PaddleServingRoutes:
 
 def _body(exchange: Exchange) -> dict[str, Any]:
     try:
-        body = orjson.loads(exchange.body)
+        body = read_json(exchange.body)
     except orjson.JSONDecodeError as error:
         raise Refusal("malformed", f"the body is no JSON: {error}", hint=_ASKS) from error
     if not isinstance(body, dict):
@@ -133,7 +134,7 @@ def _picture(value: str) -> bytes:
 def _written(value: str, name: str, contract: Contract) -> Array | None:
     """The array that a text writes in JSON; None when it is a text that means itself."""
     try:
-        data = orjson.loads(value)
+        data = read_json(value.encode())
     except orjson.JSONDecodeError:
         return None
     return array_of(data, name, contract) if isinstance(data, list) else None

@@ -13,11 +13,13 @@ import orjson
 from seatrial.contract import Contract
 from seatrial.contract.sample import Array
 from seatrial.errors import ContractViolation
+from seatrial.serve.json_body import read_json
 from seatrial.serve.status import Refusal
 
 Sent = bytes | str | Array | Mapping[str, Array]
 
-MOST_PARTS = 64
+MOST_PARTS = 64  # of a form, with what lies before the first field and behind the last
+LONGEST_HEAD = 8 << 10  # bytes of one field's headers
 _TAKES = "image/*, application/octet-stream, multipart/form-data, text/plain or application/json"
 _ASKS = 'send {"text": "..."} or {"inputs": {"NAME": [...]}}'
 
@@ -87,15 +89,15 @@ def _from_form(boundary: Any, body: bytes) -> Sent:
 
 def _parts(boundary: bytes, body: bytes) -> list[tuple[bytes, bytes]]:
     mark = b"--" + boundary
-    pieces = (b"\r\n" + body).split(b"\r\n" + mark)
+    pieces = (b"\r\n" + body).split(b"\r\n" + mark, MOST_PARTS)
+    if len(pieces) > MOST_PARTS:
+        raise ContractViolation(f"the form has more than {MOST_PARTS - 2} fields")
     if len(pieces) < 3 or not pieces[-1].startswith(b"--"):
         raise ContractViolation("the form is cut short or does not use its boundary")
-    if len(pieces) > MOST_PARTS:
-        raise ContractViolation(f"the form has more than {MOST_PARTS} fields")
     parts = []
     for piece in pieces[1:-1]:
         head, found, content = piece.partition(b"\r\n\r\n")
-        if not found:
+        if not found or len(head) > LONGEST_HEAD:
             raise ContractViolation("a field of the form has no end of its headers")
         parts.append((head, content))
     return parts
@@ -123,7 +125,7 @@ def _field(head: bytes, content: bytes) -> tuple[str, Sent]:
 
 def _from_json(body: bytes, contract: Contract) -> Sent:
     try:
-        data = orjson.loads(body)
+        data = read_json(body)
     except orjson.JSONDecodeError as error:
         raise Refusal("malformed", f"the body is no JSON: {error}", hint=_ASKS) from error
     if not isinstance(data, dict) or not ("text" in data or "inputs" in data):

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from seatrial.errors import UsageError
+from seatrial.serve.json_body import read_json
 from seatrial.serve.keeper import Keeper
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.status import Refusal
@@ -87,7 +88,7 @@ def _object(exchange: Exchange) -> dict[str, Any]:
         return {}
     exchange.plain()
     try:
-        body = orjson.loads(exchange.body)
+        body = read_json(exchange.body)
     except orjson.JSONDecodeError as error:
         raise UsageError(f"the body is no JSON: {error}") from error
     if not isinstance(body, dict):
