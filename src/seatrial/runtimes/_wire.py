@@ -160,7 +160,6 @@ class Arena:
         Raises:
             WireError: An entry points outside the memory, or to no plain array.
         """
-        size = os.fstat(self.descriptor).st_size
         arrays = []
         for entry in entries:
             if entry["dtype"] == "string":
@@ -170,7 +169,11 @@ class Arena:
             dtype = np.dtype(entry["dtype"])
             count = math.prod(entry["shape"])
             end = entry["offset"] + count * dtype.itemsize
-            if dtype.kind not in _KINDS or min([0, entry["offset"], *entry["shape"]]) < 0 or end > size:
+            if (
+                dtype.kind not in _KINDS
+                or min([0, entry["offset"], *entry["shape"]]) < 0
+                or self._beyond(end)
+            ):
                 raise WireError("an array lies outside the shared memory")
             if not count:
                 arrays.append(np.zeros(entry["shape"], dtype))
@@ -178,6 +181,11 @@ class Arena:
             view = self._view(self._mapped(end), entry)
             arrays.append(view.copy() if copy else view)
         return arrays
+
+    def _beyond(self, end: int) -> bool:
+        """Whether the memory ends before; it only grows, so what is mapped need not be asked for again."""
+        mapped = self._map is not None and end <= len(self._map)
+        return not mapped and end > os.fstat(self.descriptor).st_size
 
     def _view(self, memory: mmap.mmap, entry: Mapping[str, Any]) -> NDArray[Any]:
         dtype = np.dtype(entry["dtype"])

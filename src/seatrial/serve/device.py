@@ -78,7 +78,7 @@ class Device:
         self._watchdog: asyncio.TimerHandle | None = None
         self._restart: asyncio.Task[None] | None = None
         self._closed = False
-        self._pause, self._born = FIRST_PAUSE, 0.0
+        self._pause, self._born, self._until = FIRST_PAUSE, 0.0, 0.0
         self.deaths = 0
 
     @property
@@ -129,11 +129,27 @@ class Device:
         except SeatrialError as error:
             loop.call_soon(self._finished, error)
             return
-        self._watchdog = loop.call_later(self._timeout, self._session.abort)
+        self._until = loop.time() + self._timeout
+        if self._watchdog is None:
+            self._watchdog = loop.call_later(self._timeout, self._watch)
+
+    def _watch(self) -> None:
+        """Ends an engine that took too long; one timer for all batches, which come by the thousand."""
+        self._watchdog = None
+        if self._session is None or self._done is None:
+            return
+        loop = asyncio.get_running_loop()
+        left = self._until - loop.time()
+        if left > 0:
+            self._watchdog = loop.call_later(left, self._watch)
+        else:
+            self._session.abort()
 
     async def close(self) -> None:
         """Ends the engine; whoever is on it is told."""
         self._closed = True
+        if self._watchdog is not None:
+            self._watchdog.cancel()
         if self._restart is not None:
             self._restart.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -155,9 +171,6 @@ class Device:
         self._finished(outputs)
 
     def _finished(self, outcome: list[Array] | SeatrialError) -> None:
-        if self._watchdog is not None:
-            self._watchdog.cancel()
-            self._watchdog = None
         done, self._done = self._done, None
         if self._session is not None and not self._session.alive and isinstance(outcome, SeatrialError):
             self._lost(outcome)
