@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from support.ocr import lay_out, pages
 from support.rapidocr import rapidocr
