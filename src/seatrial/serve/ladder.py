@@ -45,6 +45,12 @@ class Ladder:
         model.batcher.bereft = self._bereft  # a version may have come since
         return _Descent(self, model, ask).begin()
 
+    def close(self) -> None:
+        """Ends the connections that are kept; what is under way is still answered."""
+        for _, step in self.rungs:
+            if isinstance(step, RemoteAnswer):
+                step.remote.close()
+
     def _bereft(self) -> None:
         """A last engine died: who waits for it does not wait until it is back."""
         for each in list(self.under_way):

@@ -48,6 +48,7 @@ class RemoteModel:
         self._idle: list[Connection] = []
         self._under_way = 0
         self._rest, self._until = FIRST_REST, -math.inf
+        self._closed = False
 
     @property
     def open(self) -> bool:
@@ -95,7 +96,8 @@ class RemoteModel:
         return read_answer(body, headers.get(v2.HEADER_LENGTH), specs)
 
     def close(self) -> None:
-        """Ends the connections that are kept."""
+        """Ends the connections that are kept, and keeps none from now on."""
+        self._closed = True
         for _, writer in self._idle:
             writer.close()
         self._idle.clear()
@@ -131,7 +133,7 @@ class RemoteModel:
                 writer.writelines([head, *body])
                 await writer.drain()
                 await answer.read(reader)
-                done = answer.keeps and len(self._idle) < KEPT
+                done = answer.keeps and len(self._idle) < KEPT and not self._closed
             except (OSError, asyncio.IncompleteReadError):
                 # A connection that lay idle may have been ended by the other side: nothing was asked yet.
                 if not kept or answer.begun:

@@ -65,7 +65,6 @@ class Traffic:
     def __init__(self, repository: Repository, draw: Callable[[], float] = random.random) -> None:
         self._repository, self._draw = repository, draw
         self.plans: dict[str, Plan] = {}
-        self._remotes: list[RemoteModel] = []
         self._taken: dict[str, Model] = {}
 
     def version(self, plan: Plan, name: str, call: Call) -> str:
@@ -148,7 +147,10 @@ class Traffic:
         """
         steps = [(rung, self._step(name, rung)) for rung in rungs]
         ladder = Ladder(steps) if steps else None
-        self._set(name, replace(self.plans.get(name, Plan()), ladder=ladder))
+        plan = self.plans.get(name, Plan())
+        if plan.ladder is not None:
+            plan.ladder.close()
+        self._set(name, replace(plan, ladder=ladder))
 
     def shadow(self, name: str) -> dict[str, Any]:
         """What came of a model's shadow traffic, as JSON.
@@ -180,8 +182,8 @@ class Traffic:
         for plan in self.plans.values():
             if plan.shadow is not None:
                 plan.shadow.close()
-        for remote in self._remotes:
-            remote.close()
+            if plan.ladder is not None:
+                plan.ladder.close()
 
     def _set(self, name: str, plan: Plan) -> None:
         plans = dict(self.plans)
@@ -210,8 +212,7 @@ class Traffic:
             case "cached":
                 return CachedAnswer(Answers(rung.cache_mebibytes << 20, rung.cached or 0.0))
             case "remote":
-                self._remotes.append(RemoteModel(rung.remote, seconds=rung.remote_seconds))
-                return RemoteAnswer(self._remotes[-1])
+                return RemoteAnswer(RemoteModel(rung.remote, seconds=rung.remote_seconds))
             case _:
                 return DeclaredError(rung.error)
 
