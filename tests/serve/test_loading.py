@@ -20,6 +20,7 @@ from seatrial.serve.golden import cases_of, prove
 from seatrial.serve.layout import find_versions
 from seatrial.serve.loading import choice_lines, load_version, name_for, open_version, serving_options
 from seatrial.serve.model import ServedModel, ServingOptions
+from seatrial.serve.profile import Choice
 from seatrial.serve.settings import Model, Options
 from support import models
 from support.fake_session import POISON, FakeSession
@@ -102,7 +103,7 @@ class Opening:
         monkeypatch.setattr(model_module, "_session", self.session)
 
     def read(self, *_: object) -> Any:
-        return replace(artifact(), digest="sha256:1"), contract_for(), self.cases
+        return replace(artifact(), digest="sha256:1"), contract_for(source="from a test"), self.cases
 
     def session(self, *_: object) -> FakeSession:
         session = FakeSession()
@@ -112,10 +113,12 @@ class Opening:
         self.sessions.append(session)
         return session
 
-    async def load(self, tmp_path: Path, now: ServedModel | None = None, *, careful: bool = True) -> Any:
+    async def load(
+        self, tmp_path: Path, now: ServedModel | None = None, like: ServedModel | None = None
+    ) -> Any:
         (tmp_path / "m").mkdir(exist_ok=True)
         found = find_versions(tmp_path / "m")[0]
-        return await load_version("m", found, Model(path=found.path), now, careful=careful)
+        return await load_version("m", found, Model(path=found.path), now, like=like)
 
 
 async def test_a_version_that_fails_its_golden_test_ends_its_engine(
@@ -138,7 +141,7 @@ async def test_the_warm_up_uses_a_case_where_there_is_one(
     )
     served = await opening.load(tmp_path)
     assert {float(each) for array in seen for each in array.ravel()} == {21.0}
-    assert "m: contract of the graph alone" in choice_lines(served)[0]
+    assert "m: contract from a test" in choice_lines(served)[0]
     await served.drain()
 
 
@@ -146,14 +149,30 @@ async def test_an_engine_that_dies_in_warm_up_does_not_replace_a_good_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opening = Opening(monkeypatch)
+    good = await opening.load(tmp_path)
     opening.dies = True
     with pytest.raises(EngineFailure, match="while it was warmed up"):
-        await opening.load(tmp_path)
-    assert not any(each.alive for each in opening.sessions)
+        await opening.load(tmp_path, like=good)
+    assert not any(each.alive for each in opening.sessions[1:])
     opening.dies = True
-    served = await opening.load(tmp_path, careful=False)  # better than nothing at all
+    served = await opening.load(tmp_path)  # better than nothing at all
     assert served.ready
     await served.drain()
+    await good.drain()
+
+
+async def test_a_new_version_takes_what_the_old_one_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, _ = await loaded(max_batch_size=17, max_queue_size=7777)
+    opening = Opening(monkeypatch)
+    monkeypatch.setattr(model_module, "choose", lambda *_, **__: Choice(4, 0.0, "a busy machine"))
+    served = await opening.load(tmp_path, like=old)
+    assert served.batcher.queue.policy.max_batch_size == 17
+    assert served.batcher.queue.policy.max_queue_size == 7777
+    assert served.choice.why == "a busy machine; as large as before"
+    await served.drain()
+    await old.drain()
 
 
 async def test_files_that_say_the_same_are_proved_but_not_loaded_again(

@@ -48,7 +48,7 @@ class Shelf:
         (self.root / version).rmdir()
 
     async def load(
-        self, name: str, found: Found, model: Model, now: ServedModel | None, *, careful: bool
+        self, name: str, found: Found, model: Model, now: ServedModel | None, *, like: ServedModel | None
     ) -> ServedModel:
         """Stands for `load_version`."""
         factor = float((found.path / "factor").read_text())

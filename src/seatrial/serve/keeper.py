@@ -34,7 +34,7 @@ class Load(Protocol):
     """How one version is made; see `load_version`."""
 
     def __call__(
-        self, name: str, found: Found, model: Model, now: ServedModel | None, *, careful: bool
+        self, name: str, found: Found, model: Model, now: ServedModel | None, *, like: ServedModel | None
     ) -> Awaitable[ServedModel]:
         """Loads it."""
         ...
@@ -302,8 +302,8 @@ class Keeper:
         kept.loading.add(found.version)
         try:
             async with self._one:
-                careful = name in self._repository.names
-                model = await self._load(name, found, kept.model, now, careful=careful)
+                like = self._repository.model(name) if name in self._repository.names else None
+                model = await self._load(name, found, kept.model, now, like=like)
         except Exception as error:  # whatever it is, what serves goes on
             raise self._failed(name, kept, found.version, key, error) from error
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from seatrial.contract import Cases, Contract
@@ -50,7 +51,7 @@ def open_version(path: Path) -> tuple[Artifact, Contract, str]:
 
 
 async def load_version(
-    name: str, found: Found, model: Model, now: ServedModel | None, *, careful: bool
+    name: str, found: Found, model: Model, now: ServedModel | None, *, like: ServedModel | None
 ) -> ServedModel:
     """One version, loaded in an engine of its own, warmed up, measured and proved by its test cases.
 
@@ -59,8 +60,8 @@ async def load_version(
         found: Where it lies.
         model: How it is to be served.
         now: What serves under this version, if anything does.
-        careful: Whether another version serves, so that one whose engine died under made-up numbers is not
-            needed.
+        like: The version that serves when none is named, if any does. Then one whose engine died under
+            made-up numbers is not needed, and a new one takes requests as large as that one does.
 
     Returns:
         A version that may take requests; `now` itself when its files say the same as before.
@@ -76,8 +77,8 @@ async def load_version(
         return now
     served = ServedModel(name, found.version, artifact, contract, options=options)
     try:
-        await served.load(sample=_warm_up(served, cases))
-        _alive(served, doubts=careful and cases is None)
+        await served.load(sample=_warm_up(served, cases), like=like)
+        _alive(served, doubts=like is not None and cases is None)
         if cases is not None:
             await prove(served, cases)
     except BaseException:
@@ -87,8 +88,8 @@ async def load_version(
 
 
 def _read(found: Found, model: Model) -> tuple[Artifact, Contract, Cases | None]:
-    artifact, contract, _ = open_version(found.path)
-    return artifact, contract, cases_of(artifact, model.golden)
+    artifact, contract, source = open_version(found.path)
+    return artifact, replace(contract, source=source), cases_of(artifact, model.golden)
 
 
 def _same(now: ServedModel, artifact: Artifact, contract: Contract, options: ServingOptions) -> bool:
@@ -139,7 +140,7 @@ def choice_lines(model: ServedModel) -> list[str]:
     choice, queue = model.choice, model.batcher.queue.policy
     version = "" if model.version == ONLY else f" version {model.version}"
     lines = [
-        f"{model.name}{version}: contract {model.contract.source or 'of the graph alone (none was found)'}",
+        f"{model.name}{version}: contract {model.contract.source}",
         f"{model.name}{version}: {model.runtime}, batches took {measured or 'not measured'}",
         f"  max_batch_size {choice.max_batch_size}, max_queue_delay {choice.max_queue_delay * 1e3:.2f} ms, "
         f"max_queue_size {queue.max_queue_size} ({choice.why})",

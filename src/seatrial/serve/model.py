@@ -113,11 +113,15 @@ class ServedModel:
         """Whether requests are answered."""
         return self.batcher.ready
 
-    async def load(self, *, sample: Mapping[str, Array] | None = None) -> None:
+    async def load(
+        self, *, sample: Mapping[str, Array] | None = None, like: ServedModel | None = None
+    ) -> None:
         """Starts the engines, warms them up, measures, and chooses how to batch.
 
         Args:
             sample: One prepared row to warm up with instead of made-up numbers.
+            like: The version that this one may replace; what it takes is taken here, too, though this one
+                was measured on a busier machine.
 
         Raises:
             SeatrialError: An engine cannot load the model.
@@ -132,14 +136,24 @@ class ServedModel:
             sample=sample,
         )
         self.choice = choose(self.profile, largest=options.max_batch_size, delay=options.max_queue_delay)
+        if like is not None:
+            self._as_roomy_as(like)
         size = self.choice.max_batch_size
         worth = int(QUEUE_SECONDS * self.options.devices * self.profile.rate)
-        waiting = options.max_queue_size or max(2 * size, SMALLEST_QUEUE, worth)
+        before = 0 if like is None else like.batcher.queue.policy.max_queue_size
+        waiting = options.max_queue_size or max(2 * size, SMALLEST_QUEUE, worth, before)
         until = self._loop.time() + UNTIL_READY
         while not self.batcher.ready and self._loop.time() < until:
             await asyncio.sleep(0.05)  # made-up numbers killed the engine; it is on its way back
         self.batcher.tally = Tally()
         self.batcher.queue.policy = Policy(size, self.choice.max_queue_delay, waiting)
+
+    def _as_roomy_as(self, other: ServedModel) -> None:
+        size = other.choice.max_batch_size
+        free = self.options.max_batch_size is None and self.profile.whole and bool(self.profile.seconds)
+        if free and size > self.choice.max_batch_size:
+            why = f"{self.choice.why}; as large as before"
+            self.choice = replace(self.choice, max_batch_size=size, why=why)
 
     def submit(
         self,
