@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.errors import NotFound
+from seatrial.contract import Pipeline, StepCall
+from seatrial.errors import NotFound, UsageError
 from seatrial.serve import shadow as shadow_module
 from seatrial.serve.call import Call
 from seatrial.serve.compare import compare
@@ -18,6 +19,7 @@ from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Route, Rung, Shadow
 from seatrial.serve.shadow import ShadowTally
 from support.fake_session import POISON
+from support.served import contract_for
 from support.sick import Engines, sickly
 
 
@@ -221,6 +223,15 @@ async def test_a_shadow_that_stays_goes_on_counting(pair: Pair) -> None:
     traffic.set_route("double", Route(weights={"1": 1}))
     with pytest.raises(NotFound, match="has no shadow"):
         traffic.shadow("double")
+
+
+async def test_a_shadow_that_prepares_otherwise_is_refused(pair: Pair) -> None:
+    steps = Pipeline((StepCall("cast", {"dtype": "float64"}),))
+    third, _ = await sickly(version="3", contract=contract_for(preprocess=steps))
+    pair.service.repository.add(third)
+    with pytest.raises(UsageError, match="version 3 prepares its input otherwise than 1"):
+        pair.service.traffic.set_route("double", Route(weights={"1": 1}, shadow=Shadow(version="3")))
+    assert not pair.service.traffic.plans
 
 
 def scores(*rows: list[float]) -> list[Any]:

@@ -127,6 +127,7 @@ class Traffic:
             raise UsageError(
                 f"'{name}' has no version '{unknown[0][:80]}'", hint="it has: " + ", ".join(known)
             )
+        self._comparable(name, route)
         plan = self.plans.get(name, Plan())
         shadow = plan.shadow
         if route.shadow != (shadow.shadow if shadow else None):
@@ -134,6 +135,19 @@ class Traffic:
                 shadow.close()
             shadow = self._shadow_line(name, route.shadow) if route.shadow else None
         self._set(name, replace(plan, router=router, shadow=shadow))
+
+    def _comparable(self, name: str, route: Route) -> None:
+        """Insists on a shadow that means the same by the same tensors."""
+        if route.shadow is None:
+            return
+        other = self._repository.model(name, route.shadow.version)
+        for version in [*route.weights, *route.headers.values()] or [""]:
+            model = self._repository.model(name, version)
+            if model.contract.preprocess != other.contract.preprocess:
+                raise UsageError(
+                    f"'{name}' version {other.version} prepares its input otherwise than {model.version}",
+                    hint="a shadow is asked the same tensors, so its contract must have the same preprocess",
+                )
 
     def _shadow_line(self, name: str, shadow: Shadow) -> ShadowLine:
         return ShadowLine(shadow, partial(self._repository.model, name, shadow.version), self._draw)
