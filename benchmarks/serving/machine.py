@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,8 @@ def reading(processes: list[psutil.Process]) -> Reading:
 
 def realtime_works() -> bool:
     """Whether processes may run in the round-robin class, where others on the machine do not delay them."""
+    if shutil.which("chrt") is None:
+        return False
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     except (OSError, AttributeError):

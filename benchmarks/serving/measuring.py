@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 from environments import SIDE
-from generator import ask, ask_grpc, schedule
+from generator import METHOD, Target, Window, ask, ask_grpc, schedule
 from ideal import of_clients, of_schedule
 from loads import SEED, Load
 from machine import busy_seconds
@@ -32,11 +32,11 @@ def measure(server: Running, load: Load, *, repeat: int, seconds: float, warm: f
     """One load on one server, with what the machine did meanwhile."""
     before = server.read()
     began = time.monotonic()
-    found = _asked(server, load, seconds=seconds, warm=warm, seed=SEED + repeat)
+    before_it = REALTIME if server.wanted.realtime else ()
+    found = _asked(server, load, Window(seconds, warm, SEED + repeat, before_it))
     wall, after = time.monotonic() - began, server.read()
     used = after.server - before.server
-    others = after.machine - before.machine - used - found.get("client_cpu_s", 0.0)
-    asked = max(found.get("sent", found["answered"]["count"]), 1)
+    others = after.machine - before.machine - used - found["client_cpu_s"]
     return {
         "server": server.wanted.name,
         "load": load.name,
@@ -44,7 +44,7 @@ def measure(server: Running, load: Load, *, repeat: int, seconds: float, warm: f
         **found,
         "seconds": seconds,
         "realtime": server.wanted.realtime,
-        "server_cpu_us": used / asked * 1e6,
+        "server_cpu_us": used / max(found["sent"], 1) * 1e6,
         "server_mib": server.memory(),
         "foreign_cpus": others / wall,
         "start_seconds": server.start_seconds,
@@ -53,17 +53,13 @@ def measure(server: Running, load: Load, *, repeat: int, seconds: float, warm: f
     }
 
 
-def _asked(server: Running, load: Load, *, seconds: float, warm: float, seed: int) -> dict[str, Any]:
-    model, before = MODELS[load.model], REALTIME if server.wanted.realtime else ()
-    if load.grpc:
-        if not server.launch.grpc:
-            raise NotImplementedError("speaks no gRPC of the protocol")
-        body = grpc_body(load.model)
-        return ask_grpc(load, port=server.launch.grpc, body=body, seconds=seconds, warm=warm, before=before)
-    return ask(
-        load, port=server.port, path=server.launch.path, body=server.body, expect=model.expect,
-        seconds=seconds, warm=warm, seed=seed, before=before,
-    )  # fmt: skip
+def _asked(server: Running, load: Load, window: Window) -> dict[str, Any]:
+    if not load.grpc:
+        expect = MODELS[load.model].expect
+        return ask(load, Target(server.port, server.launch.path, server.body, expect), window)
+    if not server.launch.grpc:
+        raise NotImplementedError("speaks no gRPC of the protocol")
+    return ask_grpc(load, Target(server.launch.grpc, METHOD, grpc_body(load.model)), window)
 
 
 def _ideal(load: Load, *, repeat: int, seconds: float, warm: float) -> dict[str, float]:

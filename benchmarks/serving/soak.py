@@ -26,8 +26,8 @@ from typing import Any
 
 import environments
 import machine
-from generator import ask
-from loads import OPEN_CONNECTIONS, SEED, Load
+from generator import Target, Window, ask
+from loads import OPEN_CONNECTIONS, Load
 from models import MODELS, write_models
 from peers.seatrial import PEER
 from running import REALTIME, Running, Wanted, running
@@ -85,11 +85,8 @@ def soak(options: argparse.Namespace, *, realtime: bool) -> dict[str, Any]:
             watcher.start()
             load = Load("soak", MODEL, "soak", OPEN_CONNECTIONS, options.share)
             try:
-                answers = ask(
-                    load, port=server.port, path=server.launch.path, body=server.body,
-                    expect=MODELS[MODEL].expect, seconds=options.minutes * 60, warm=0.0, seed=SEED,
-                    before=REALTIME if realtime else (),
-                )  # fmt: skip
+                target = Target(server.port, server.launch.path, server.body, MODELS[MODEL].expect)
+                answers = ask(load, target, Window(options.minutes * 60, before=REALTIME if realtime else ()))
             finally:
                 stop.set()
                 watcher.join()
