@@ -12,11 +12,13 @@ from typing import Any, Self
 
 from seatrial.contract import Contract, TensorSpec
 from seatrial.model import Artifact, ModelFile
+from seatrial.serve.access import Gate
 from seatrial.serve.limits import Limits
 from seatrial.serve.model import ServedModel, ServingOptions
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.server import Server
 from seatrial.serve.service import InferenceService
+from seatrial.serve.tls import Tls
 from support.fake_session import FakeSession
 
 X = TensorSpec("x", "float64", ("batch", 1), "NC")
@@ -144,14 +146,18 @@ class Rest:
 
 @asynccontextmanager
 async def rest(
-    *models: ServedModel, limits: Limits | None = None, service: InferenceService | None = None
+    *models: ServedModel,
+    limits: Limits | None = None,
+    service: InferenceService | None = None,
+    gate: Gate | None = None,
+    tls: Tls | None = None,
 ) -> AsyncIterator[Rest]:
     """A server of these models on a port of its own."""
-    service = service or InferenceService(threads=2)
+    service = service or InferenceService(threads=2, limits=limits)
     for each in models:
         service.repository.add(each)
-    front = RestFront(service, limits=limits)
-    server = Server(service, front)
+    front = RestFront(service, limits=limits, gate=gate)
+    server = Server(service, front, tls=tls)
     address = await server.start(port=0)
     try:
         yield Rest(service, front, server, int(address.rpartition(":")[2]))
