@@ -294,3 +294,45 @@ async def test_a_port_is_taken_once() -> None:
         with pytest.raises(Unavailable, match="cannot listen"):
             await type(server.front)(server.service, server.instruments).start(port=port)
     assert triton.__name__ == "tritonclient.grpc"
+
+
+async def test_a_server_that_stops_says_so_to_those_who_come() -> None:
+    model, (session,) = await loaded(seconds=0.3, max_batch_size=1)
+    async with rpc(model) as server:
+        running = asyncio.ensure_future(server.double(4))
+        await until(lambda: bool(session.batches))
+        stopping = asyncio.ensure_future(server.front.stop(5))
+        await asyncio.sleep(0)
+        with pytest.raises(InferenceServerException, match="shutting down") as caught:
+            await server.double(5)
+        assert caught.value.status() == "StatusCode.UNAVAILABLE"
+        assert await server.client.is_server_live()
+        assert await running == [8]
+        await stopping
+
+
+async def test_a_server_in_a_hurry_waits_for_nobody() -> None:
+    model, (session,) = await loaded(seconds=5, max_batch_size=1)
+    async with rpc(model) as server:
+        running = asyncio.ensure_future(server.double(4))
+        await until(lambda: bool(session.batches))
+        began = asyncio.get_running_loop().time()
+        stopping = asyncio.ensure_future(server.front.stop(30))
+        await asyncio.sleep(0.05)
+        await server.front.stop(0)
+        await stopping
+        assert asyncio.get_running_loop().time() - began < 3
+        with pytest.raises(InferenceServerException):
+            await running
+
+
+async def test_messages_that_do_not_fit_together_are_refused() -> None:
+    model, (session,) = await loaded(seconds=0.2, max_batch_size=1)
+    async with rpc(model, limits=Limits(memory=150)) as server:
+        running = asyncio.ensure_future(server.double(1))
+        await until(lambda: bool(session.batches))
+        with pytest.raises(InferenceServerException, match="no memory left") as caught:
+            await server.double(*[2.0] * 20)
+        assert caught.value.status() == "StatusCode.UNAVAILABLE"
+        assert await running == [2]
+        assert await server.double(3) == [6]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from seatrial.errors import SeatrialError, Unavailable
+from seatrial.errors import SeatrialError
 from seatrial.serve.access import API_KEY, AUTHORIZATION, Asked, Gate
 from seatrial.serve.call import Call, headers_of
-from seatrial.serve.limits import Room
 from seatrial.serve.status import Refusal, grpc_code_of, told
 
 # What a key must allow, by method; what is not here is for those that manage the server.
@@ -73,21 +71,6 @@ def admit(gate: Gate, method: str, message: Any, call: Call) -> None:
     name = gate.admit(Asked(_RIGHTS.get(method, "manage"), model), call.headers)
     call.client = name or call.client
     call.headers = {k: v for k, v in call.headers.items() if k not in (AUTHORIZATION, API_KEY)}
-
-
-@contextmanager
-def held(room: Room, raw: bytes) -> Iterator[None]:
-    """Takes room for a message as long as it is under way.
-
-    Raises:
-        Unavailable: There is none.
-    """
-    if not room.take(len(raw)):
-        raise Unavailable("there is no memory left for this message", hint="try again later")
-    try:
-        yield
-    finally:
-        room.give(len(raw))
 
 
 def address_of(peer: str) -> str:

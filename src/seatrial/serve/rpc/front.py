@@ -15,10 +15,10 @@ import grpc.aio
 
 from seatrial.errors import Unavailable
 from seatrial.serve.access import Gate
-from seatrial.serve.call import Call
 from seatrial.serve.instruments import Instruments
 from seatrial.serve.limits import Limits, Room
-from seatrial.serve.rpc.calls import admit, begun, decoded, ended, fail, held, metadata_of, words_of
+from seatrial.serve.rpc.calls import admit, begun, decoded, ended, fail, metadata_of, words_of
+from seatrial.serve.rpc.door import Door
 from seatrial.serve.rpc.infer import infer
 from seatrial.serve.rpc.replies import Replies
 from seatrial.serve.rpc.schema import Method, schema
@@ -30,6 +30,7 @@ _SCHEMAS = (schema("inference"), schema("health"))
 _FRAME = 1 << 16  # bytes of a message beside its tensors: names, shapes, parameters
 # Clients of models that answer more than once wait for the last answer; here each is the last.
 _LAST = "triton_final_response"
+_LAST_WORDS = 1.0  # seconds in which answers that are there are sent, and streams that lie idle end
 _ROUTES = {
     "ModelInfer": "infer", "ModelStreamInfer": "infer", "RepositoryIndex": "repository",
     "RepositoryModelLoad": "repository", "RepositoryModelUnload": "repository",
@@ -59,7 +60,7 @@ class GrpcFront:
         room: Room | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self._gate, self._room = gate or Gate(), room or Room(self.limits.memory)
+        self._gate, self._door = gate or Gate(), Door(room or Room(self.limits.memory))
         self._service, self._instruments = service, instruments
         self._credentials = credentials
         self._replies = Replies(service).by_name
@@ -100,7 +101,8 @@ class GrpcFront:
     async def stop(self, grace: float) -> None:
         """Takes no more calls, and gives those under way so many seconds; a second one may hurry it."""
         if self._server is not None:
-            await self._server.stop(grace)
+            await self._door.shut(grace)
+            await self._server.stop(min(grace, _LAST_WORDS))
 
     def _handler(self, path: str) -> Any:
         """What answers `/service/method`; None: nothing does."""
@@ -117,8 +119,14 @@ class GrpcFront:
         """One request, one answer. Bytes are decoded here: grpc's own words for bad ones name nothing."""
         call = begun(context, _ROUTES.get(method.name, "other"), raw)
         try:
-            with held(self._room, raw):
-                body = await self._answered(method, call, raw, context)
+            message = decoded(method.request, raw)
+            admit(self._gate, method.name, message, call)
+            if method.name == "ModelInfer":
+                with self._door.inside(raw):
+                    reply = await infer(self._service, message, call, context.time_remaining())
+            else:
+                reply = await self._replies[method.name](message, call)
+            body: bytes = reply.SerializeToString()
         except asyncio.CancelledError:
             self._instruments.answered(call, ended(context))
             raise
@@ -126,16 +134,6 @@ class GrpcFront:
             await fail(context, call, error, self._instruments.answered)
         context.set_trailing_metadata(tuple(metadata_of(call)))
         self._instruments.answered(call, "OK")
-        return body
-
-    async def _answered(self, method: Method, call: Call, raw: bytes, context: Any) -> bytes:
-        message = decoded(method.request, raw)
-        admit(self._gate, method.name, message, call)
-        if method.name == "ModelInfer":
-            reply = await infer(self._service, message, call, context.time_remaining())
-        else:
-            reply = await self._replies[method.name](message, call)
-        body: bytes = reply.SerializeToString()
         return body
 
     async def _stream(
@@ -153,7 +151,7 @@ class GrpcFront:
             message = decoded(method.request, raw)
             reply.infer_response.id, reply.infer_response.model_name = message.id, message.model_name
             admit(self._gate, method.name, message, call)
-            with held(self._room, raw):
+            with self._door.inside(raw):
                 answer = await infer(self._service, message, call, context.time_remaining())
             reply.infer_response.CopyFrom(answer)
             reply.infer_response.parameters[_LAST].bool_param = True
