@@ -127,6 +127,9 @@ class Device:
         try:
             self._session.begin(feeds)
         except SeatrialError as error:
+            if not self._session.alive:
+                # Its line was cut and is readable: nobody may look for an answer before this is told.
+                loop.remove_reader(self._session.fileno())
             loop.call_soon(self._finished, error)
             return
         self._until = loop.time() + self._timeout
