@@ -151,6 +151,37 @@ class InferenceService:
         call.stages.append((model, request))
         return partial(model.batcher.cancel, request)
 
+    def apart(self, model: Answering, work: Callable[[], Any], then: Callable[[Any], None]) -> Cancel:
+        """Does what takes long in a thread; returns what to call when nobody wants it any more.
+
+        Args:
+            model: That is asked afterwards, and does not go before.
+            work: In a thread.
+            then: Told what came out, or the error, in the event loop.
+
+        Raises:
+            Unavailable: Too much waits for a thread.
+        """
+        if self.preparing >= MOST_PREPARING:
+            raise Unavailable(f"{self.preparing} payloads are being prepared", hint="try again later")
+        future = asyncio.get_running_loop().run_in_executor(self.pool, work)
+        held = model if isinstance(model, ServedModel) else None
+        if held is not None:
+            held.hold()
+        self.preparing += 1
+
+        def ended(future: asyncio.Future[Any]) -> None:
+            self.preparing -= 1
+            try:
+                if not future.cancelled():
+                    then(future.exception() or future.result())
+            finally:
+                if held is not None:
+                    held.let_go()
+
+        future.add_done_callback(ended)
+        return partial(_cancel, future)
+
     def predict(self, model: Answering, payload: Payload, done: Callable[[Any], None], call: Call) -> Cancel:
         """A payload as people have it in, the contract's answer out; returns what to call for cancelling.
 

@@ -17,6 +17,7 @@ from seatrial.serve.service import Answering, InferenceService
 from seatrial.serve.status import BUSY, OK, Refusal
 
 BINARY = b"application/octet-stream"
+LARGE = 256 << 10  # bytes of JSON that take milliseconds to read, while which the loop would answer nobody
 
 
 class TensorRoutes:
@@ -78,11 +79,25 @@ class TensorRoutes:
     def _infer(self, exchange: Exchange, model: Answering) -> None:
         exchange.call.route = "infer"
         exchange.plain()
-        request = v2.read_request(
-            exchange.body,
-            header_length(exchange.headers.get(v2.HEADER_LENGTH)),
-            decode=not isinstance(model, ServedPipeline),
-        )
+        length = header_length(exchange.headers.get(v2.HEADER_LENGTH))
+        decode = not isinstance(model, ServedPipeline)
+        if (len(exchange.body) if length is None else length) > LARGE:
+            read = partial(v2.read_request, exchange.body, length, decode=decode)
+            exchange.cancel = self._service.apart(model, read, partial(self._read, exchange, model))
+        else:
+            self._ask(exchange, model, v2.read_request(exchange.body, length, decode=decode))
+
+    def _read(self, exchange: Exchange, model: Answering, request: v2.InferRequest | BaseException) -> None:
+        """A large request was read in a thread."""
+        if isinstance(request, BaseException):
+            exchange.fail(request)
+            return
+        try:
+            self._ask(exchange, model, request)
+        except Exception as error:  # noqa: BLE001 - one request's bug must not end the others
+            exchange.fail(error)
+
+    def _ask(self, exchange: Exchange, model: Answering, request: v2.InferRequest) -> None:
         v2.chosen(request, model.outputs)
         exchange.call.parameters = request.parameters
         done = partial(self._inferred, exchange, model, request)
