@@ -164,12 +164,12 @@ async def test_an_engine_that_dies_in_warm_up_does_not_replace_a_good_one(
 async def test_a_new_version_takes_what_the_old_one_took(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, _ = await loaded(max_batch_size=17, max_queue_size=7777)
+    old, _ = await loaded(max_batch_size=17, max_queue_size=77_777_777)
     opening = Opening(monkeypatch)
     monkeypatch.setattr(model_module, "choose", lambda *_, **__: Choice(4, 0.0, "a busy machine"))
     served = await opening.load(tmp_path, like=old)
     assert served.batcher.queue.policy.max_batch_size == 17
-    assert served.batcher.queue.policy.max_queue_size == 7777
+    assert served.batcher.queue.policy.max_queue_size == 77_777_777
     assert served.choice.why == "a busy machine; as large as before"
     await served.drain()
     await old.drain()
