@@ -244,10 +244,9 @@ class Keeper:
                 kept.remember(found)
                 if chosen and not kept.unloaded and self._kept.get(name) is kept:
                     self._publish(name, kept, chosen)
-                    made.clear()
                 return problems
             finally:  # unloaded, or the server closed, while they came
-                for model in made:
+                for model in set(made) - set(self._repository.models):
                     await model.batcher.close()
 
     async def _choose(
