@@ -178,7 +178,7 @@ class _Descent:
         self._ask.done(outcome)
 
     def _after(self, step: Step, error: BaseException) -> None:
-        _log.warning("%s: the rung '%s' could not help: %s", self._model.name, step.name, error)
+        _log.debug("%s: the rung '%s' could not help: %s", self._model.name, step.name, error)
         if self._down():
             return
         if self._asked is not None:

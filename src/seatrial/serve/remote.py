@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import ssl
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,8 @@ KEPT = 8  # connections that are kept open
 LARGEST = 256 << 20  # bytes of an answer
 FIRST_REST = 0.5  # seconds that a server which failed is left alone; doubles each time
 LONGEST_REST = 10.0
+
+_log = logging.getLogger("seatrial.serve")
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -83,14 +86,15 @@ class RemoteModel:
             async with asyncio.timeout(limit):
                 status, headers, body = await self._post(*self._request(name, feeds, call, limit))
         except (OSError, TimeoutError, asyncio.IncompleteReadError, httptools.HttpParserError) as error:
-            self._failed()
             why = str(error) or type(error).__name__
+            if limit == self._seconds or not isinstance(error, TimeoutError):  # else the client had no time
+                self._failed(why)
             raise Unavailable(f"the remote server did not answer within {limit:.3g} s: {why}") from error
         finally:
             self._under_way -= 1
         if status != OK:
             if servers_fault(status):
-                self._failed()
+                self._failed(f"it answered {status}")
             raise Unavailable(f"the remote server answered {status}: {_shown(body)}")
         self._rest = FIRST_REST
         return read_answer(body, headers.get(v2.HEADER_LENGTH), specs)
@@ -102,7 +106,8 @@ class RemoteModel:
             writer.close()
         self._idle.clear()
 
-    def _failed(self) -> None:
+    def _failed(self, why: str) -> None:
+        _log.warning("%s is left alone for %g s: %s", self._authority, self._rest, why)
         self._until = asyncio.get_running_loop().time() + self._rest
         self._rest = min(2 * self._rest, LONGEST_REST)
 
