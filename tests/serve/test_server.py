@@ -66,3 +66,19 @@ async def test_readiness_ends_before_the_door_is_closed() -> None:
         assert (await line.answer()).status == 503
         line.ask("GET", "/v2/health/live")
         assert (await line.answer()).status == 200
+
+
+async def test_hanging_up_stops_nothing() -> None:
+    model, _ = await loaded()
+    async with rest(model) as server:
+        heard: list[str] = []
+        waiting = asyncio.create_task(until_signalled(server.server, hung_up=lambda: heard.append("again")))
+        await asyncio.sleep(0)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGHUP)
+            while not heard:
+                await asyncio.sleep(0)
+            assert heard.pop() == "again"
+        assert (await server.ask("POST", INFER, infer_body(1))).status == 200
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(waiting, 10)
