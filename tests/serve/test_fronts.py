@@ -259,3 +259,30 @@ async def test_limits_are_the_fronts_own() -> None:
     async with fronted(model, count=1, limits=Limits(body=1000)) as [pair]:
         answer = await pair.rest.ask("POST", INFER, infer_body(*range(1000)))
         assert answer.status == 413
+
+
+async def test_an_output_that_cannot_cross_is_this_requests_error(caplog: pytest.LogCaptureFixture) -> None:
+    model, sessions = await loaded()
+    async with fronted(model, count=1) as [pair]:
+        real = sessions[0].finish
+        sessions[0].finish = lambda: [*real(), np.ones(1)]  # one more than the graph has
+        answer = await pair.rest.ask("POST", INFER, infer_body(1))
+        assert answer.status == 500
+        assert "infer failed" in caplog.text
+        sessions[0].finish = real
+        assert (await pair.rest.ask("POST", INFER, infer_body(1))).status == 200
+
+
+async def test_a_frame_that_does_not_fit_is_answered() -> None:
+    model, _ = await loaded()
+    async with fronted(model, count=1) as [pair]:
+        send, spoiled = pair.line.send, []
+
+        def spoil(kind: Kind, *args: Any, **more: Any) -> None:
+            if kind == Kind.INFER and not spoiled:
+                spoiled.append(more.update(chunks=[b"123"]))
+            send(kind, *args, **more)
+
+        pair.line.send = spoil  # type: ignore[method-assign]
+        assert (await pair.rest.ask("POST", INFER, infer_body(1))).status == 500
+        assert (await pair.rest.ask("POST", INFER, infer_body(1))).status == 200

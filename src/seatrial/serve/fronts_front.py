@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -81,9 +81,14 @@ class ForwardingFront:
             exchange.response = [frame.chunks[0].tobytes()]
             exchange.connection.flush()
         elif request is not None:
-            (model, version, exchange.call.version, exchange.call.degraded), names, arrays = frame.tensors()
-            specs = [TensorSpec(name, "", ()) for name in names]
-            write_outputs(exchange, request, model, version, specs, arrays)
+            try:
+                (model, version, exchange.call.version, exchange.call.degraded), names, arrays = (
+                    frame.tensors()
+                )
+            except SeatrialError as error:
+                exchange.fail(error)
+                return
+            write_outputs(exchange, request, model, version, _named(tuple(names)), arrays)
 
     def _infer(self, exchange: Exchange, target: Target) -> bool:
         """Sends tensors, unless the request is not plainly one for them."""
@@ -148,6 +153,12 @@ class ForwardingFront:
     def _count(self, call: Any, status: int) -> None:
         said = (call.began, call.client, call.log_id, call.error, status)
         self._line.send(Kind.COUNT, stamp=time.monotonic(), said=orjson.dumps(said))
+
+
+@lru_cache(maxsize=512)
+def _named(names: tuple[str, ...]) -> tuple[TensorSpec, ...]:
+    """Outputs of which only the names are asked for: the tensors say the rest."""
+    return tuple(TensorSpec(name, "", ()) for name in names)
 
 
 def _client(exchange: Exchange) -> str:

@@ -92,7 +92,6 @@ class Hub:
         return exchange
 
     def _infer(self, frame: Frame) -> None:
-        (name, version, known), names, arrays = frame.tensors()
         began, close, http, peer, log_id, trace, key, parameters, headers = frame.told()
         exchange = self._exchange(frame, began, http, peer, close=close)
         exchange.answered = self._front.instruments.answered
@@ -102,9 +101,11 @@ class Hub:
         call.parameters = parameters
         if headers:
             exchange.headers.update({k.encode("latin-1"): v.encode("latin-1") for k, v in headers.items()})
-        feeds = dict(zip(names, arrays, strict=True))
-        check = self._offer.check(known)
         try:
+            (name, version, known), names, arrays = frame.tensors()
+            exchange.method, exchange.path = "POST", f"/v2/models/{name}/infer"  # for the log
+            feeds = dict(zip(names, arrays, strict=True))
+            check = self._offer.check(known)
             model = self._service.model(name, version, call)
             done = partial(self._inferred, exchange, frame.number, model)
             asked = feeds if check is None else check.vouched(feeds)
@@ -116,13 +117,19 @@ class Hub:
         if isinstance(outcome, BaseException):
             exchange.fail(outcome)
             return
-        if self._asked.pop(number, None) is None:
+        if number not in self._asked:
             return
         call = exchange.call
-        exchange.response, exchange.cancel = (), None
         about = (model.name, model.version, call.version, call.degraded)
-        layout = layout_of(about, [each.name for each in model.outputs], outcome)
-        self.line.send(Kind.ANSWER, number, layout=layout, chunks=[chunk_of(each) for each in outcome])
+        try:
+            layout = layout_of(about, [each.name for each in model.outputs], outcome)
+            chunks = [chunk_of(each) for each in outcome]
+        except Exception as error:  # noqa: BLE001 - an output that cannot cross is this request's alone
+            exchange.fail(error)
+            return
+        del self._asked[number]
+        exchange.response, exchange.cancel = (), None
+        self.line.send(Kind.ANSWER, number, layout=layout, chunks=chunks)
         self._front.instruments.answered(call, OK)
 
     def _whole(self, frame: Frame) -> None:
