@@ -149,7 +149,9 @@ def _tensor(
 ) -> tuple[str, Array, int]:
     if not isinstance(entry, dict):
         raise ContractViolation(f"{where}: expected an object with name, datatype, shape and data")
-    name, kind, shape = entry.get("name"), entry.get("datatype"), entry.get("shape")
+    name: Any = entry.get("name")
+    kind: Any = entry.get("datatype")
+    shape: Any = entry.get("shape")
     if not isinstance(name, str):
         raise ContractViolation(f"{where}.name: expected a name")
     check_tensor(kind, shape, where)
