@@ -92,7 +92,7 @@ def test_what_is_under_way_is_answered_after_a_signal(model: Path) -> None:
         time.sleep(1)
         served.process.send_signal(signal.SIGTERM)
         try:
-            assert served.process.wait(30) == 0
+            assert served.process.wait(120) == 0
         finally:
             stop.set()
             for each in clients:

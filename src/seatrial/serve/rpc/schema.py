@@ -212,7 +212,7 @@ class _Parser:
 
     def _typed(self, field: FieldDescriptorProto, kind: str, scope: str) -> None:
         if kind in _SCALARS:
-            field.type = FieldDescriptorProto.Type.ValueType(_SCALARS[kind])
+            field.type = _SCALARS[kind]
         else:
             field.type_name = kind
             self._unresolved.append((field, scope))
