@@ -117,7 +117,7 @@ def measure(count: int, rounds: int, threads: int) -> dict[str, Any]:
                 for each in CLIENTS:
                     runs[each].append(timed([raw for raw, _ in drawn], each, read))
     rows = [row(f"RapidOCR, one page after the other, {threads} threads", peers, peers)]
-    rows += [row(f"seatrial serve, {each} client(s)", runs[each], peers) for each in CLIENTS]
+    rows += [row(f"seatrial serve, {each} at once", runs[each], peers) for each in CLIENTS]
     return {"equal": same, "rows": rows}
 
 
