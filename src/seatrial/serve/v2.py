@@ -10,7 +10,6 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from seatrial.contract import TensorSpec
 from seatrial.contract.sample import Array
 from seatrial.errors import ContractViolation
 from seatrial.serve.json_body import read_json
+from seatrial.serve.v2_values import from_json, reshaped, shaped, short
 
 DATATYPES = {
     "BOOL": "bool", "UINT8": "uint8", "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64",
@@ -34,7 +34,6 @@ HEADER_LENGTH_NAME = "Inference-Header-Content-Length"
 HEADER_LENGTH = HEADER_LENGTH_NAME.lower().encode()
 _LARGEST = 1 << 40  # of one axis: more elements than any body holds
 _MOST_AXES = 32  # NumPy's own limit before 2.0
-_SHOWN = 80
 MOST_TEXTS = 1 << 16  # of one tensor: they are unpacked one by one, and nobody else is served meanwhile
 
 
@@ -159,11 +158,11 @@ def _tensor(
     size = own.get("binary_data_size") if isinstance(own, dict) else None
     if size is None:
         refuse_shared_memory(own or (), where)
-        return name, _from_json(entry.get("data"), kind, shape, where), offset
+        return name, from_json(entry.get("data"), kind, _NUMPY.get(kind), shape, where), offset
     if type(size) is not int or size < 0 or offset + size > len(view):
         left = len(view) - offset
         raise ContractViolation(
-            f"{where}.parameters.binary_data_size: {_short(size)}, and the body has {left} bytes left"
+            f"{where}.parameters.binary_data_size: {short(size)}, and the body has {left} bytes left"
         )
     array = from_bytes(view[offset : offset + size], kind, shape, where, decode=decode)
     return name, array, offset + size
@@ -189,12 +188,12 @@ def check_tensor(kind: Any, shape: Any, where: str) -> None:
     """
     if not isinstance(kind, str) or kind not in DATATYPES:
         raise ContractViolation(
-            f"{where}.datatype: {_short(kind)} is no datatype", hint="there are: " + ", ".join(DATATYPES)
+            f"{where}.datatype: {short(kind)} is no datatype", hint="there are: " + ", ".join(DATATYPES)
         )
     if not isinstance(shape, list) or [
         each for each in shape if type(each) is not int or not 0 <= each <= _LARGEST
     ]:
-        raise ContractViolation(f"{where}.shape: expected a list of whole numbers, not {_short(shape)}")
+        raise ContractViolation(f"{where}.shape: expected a list of whole numbers, not {short(shape)}")
     if kind == "BYTES" and math.prod(shape) > MOST_TEXTS:
         raise ContractViolation(f"{where}.shape: {math.prod(shape)} texts, at most {MOST_TEXTS} are taken")
     if len(shape) > _MOST_AXES:
@@ -217,100 +216,7 @@ def from_bytes(
         raise ContractViolation(
             f"{where}: {len(raw)} bytes for shape {list(shape)} of {kind}, which takes {needed}"
         )
-    return _reshaped(np.frombuffer(raw, dtype), shape, where)
-
-
-def _from_json(data: Any, kind: str, shape: Sequence[int], where: str) -> Array:
-    if not isinstance(data, list):
-        raise ContractViolation(f"{where}.data: expected a list")
-    if kind == "BYTES":
-        return _texts(data, shape, where)
-    try:
-        array = _real(data, kind) if kind.startswith("FP") else _whole(data, kind)
-        return array.reshape(shape)
-    except (ValueError, TypeError, OverflowError) as error:
-        flat = np.asarray(data, dtype=object).ravel() if _even(data) else None
-        if flat is not None and len(flat) != math.prod(shape):
-            raise ContractViolation(
-                f"{where}.data: {len(flat)} values for shape {list(shape)}, which takes {math.prod(shape)}"
-            ) from error
-        raise ContractViolation(f"{where}.data: no {kind} tensor of shape {list(shape)}: {error}") from error
-
-
-def _even(data: Any) -> bool:
-    """Whether nested lists have one length a level."""
-    try:
-        np.array(data, dtype=float)
-    except (ValueError, TypeError):
-        return False
-    return True
-
-
-def _short(value: Any) -> str:
-    """A value for a message: what a client sent may be of any length."""
-    shown = repr(value)
-    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."
-
-
-def _real(data: list[Any], kind: str) -> Array:
-    """Real numbers; text that looks like one and null are none."""
-    code = _PACKED.get(kind)
-    if code is not None and 0 < len(data) <= _FEW and type(data[0]) is float:
-        try:
-            return np.frombuffer(_packer(code, len(data)).pack(*data), _NUMPY[kind])
-        except (struct.error, OverflowError):  # nested, or no numbers, or too large: looked at closely
-            pass
-    loose = np.array(data)
-    if loose.dtype.kind not in "fiu" and loose.size:
-        raise ValueError(f"values of type {loose.dtype} are no numbers")
-    with np.errstate(over="ignore"):  # what becomes infinite is refused by name when the feeds are checked
-        return loose.astype(_NUMPY[kind])
-
-
-# A flat list of few floats, the usual request, is packed in a tenth of the time that NumPy looks at it.
-_PACKED = {"FP32": "f", "FP64": "d"}
-_FEW = 4096
-
-
-@lru_cache(maxsize=256)
-def _packer(code: str, count: int) -> struct.Struct:
-    return struct.Struct(f"<{count}{code}")
-
-
-def _whole(data: list[Any], kind: str) -> Array:
-    """Whole numbers and truths, without silent rounding."""
-    loose = np.array(data)
-    wanted = _NUMPY[kind]
-    if kind == "UINT64" and loose.dtype.kind == "f":  # what NumPy makes of 0 beside 2 ** 63
-        loose = _exact(data)
-    if loose.dtype.kind not in ("b" if kind == "BOOL" else "iub") and loose.size:
-        raise ValueError(f"values of type {loose.dtype} are not {kind}")
-    if kind != "BOOL" and loose.size:
-        info = np.iinfo(wanted)
-        if int(loose.min()) < info.min or int(loose.max()) > info.max:
-            raise ValueError(f"a value lies outside {info.min} to {info.max}")
-    return loose.astype(wanted)
-
-
-def _exact(data: list[Any]) -> Array:
-    exact = np.array(data, dtype=object)
-    if not all(type(each) is int and each >= 0 for each in exact.flat):
-        raise ValueError("not all values are whole numbers from 0 on")
-    return exact.astype(np.uint64)
-
-
-def _texts(data: list[Any], shape: Sequence[int], where: str) -> Array:
-    flat: list[str] = []
-    waiting = list(reversed(data))
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, list):
-            waiting.extend(reversed(each))
-        elif isinstance(each, str):
-            flat.append(each)
-        else:
-            raise ContractViolation(f"{where}.data: expected text, not {_short(each)}")
-    return _shaped(flat, shape, where)
+    return reshaped(np.frombuffer(raw, dtype), shape, where)
 
 
 def _texts_from_bytes(raw: memoryview, shape: Sequence[int], where: str, *, decode: bool) -> Array:
@@ -330,20 +236,7 @@ def _texts_from_bytes(raw: memoryview, shape: Sequence[int], where: str, *, deco
         except UnicodeDecodeError as error:
             raise ContractViolation(f"{where}: a text is no UTF-8") from error
         offset += length
-    return _shaped(texts, shape, where)
-
-
-def _shaped(texts: list[Any], shape: Sequence[int], where: str) -> Array:
-    if len(texts) != math.prod(shape):
-        raise ContractViolation(f"{where}: {len(texts)} texts for shape {list(shape)}")
-    return _reshaped(np.array(texts, dtype=object), shape, where)
-
-
-def _reshaped(array: Array, shape: Sequence[int], where: str) -> Array:
-    try:
-        return array.reshape(shape)
-    except ValueError as error:  # nothing in it, and still too large for NumPy: [0, 1 << 40, 1 << 40]
-        raise ContractViolation(f"{where}.shape: {_short(list(shape))}: {error}") from error
+    return shaped(texts, shape, where)
 
 
 def write_answer(
