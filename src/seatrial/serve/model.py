@@ -20,7 +20,7 @@ from seatrial.serve.queueing import Policy, Request
 from seatrial.serve.stamps import Stamp, stamp_of_files
 
 SMALLEST_QUEUE = 64
-QUEUE_SECONDS = 0.05  # of work that may wait; what comes on top would wait longer than it is worth
+QUEUE_SECONDS = 0.04  # of work that may wait; what comes on top would wait longer than it is worth
 UNTIL_READY = 30.0  # seconds that a model may take to come back when the warm-up killed its engine
 
 Outcome = list[Array] | BaseException
@@ -37,7 +37,7 @@ class ServingOptions:
         timeout: Seconds that one batch may take before its engine is killed.
         max_batch_size: Rows; None: from the profile.
         max_queue_delay: Seconds; None: from the profile.
-        max_queue_size: Rows that may wait; None: what 50 ms can do, at least two batches and 64.
+        max_queue_size: Rows that may wait; None: what 40 ms can do, at least two batches and 64.
     """
 
     runtime: str = "auto"
