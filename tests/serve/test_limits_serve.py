@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import io
 import json
+import resource
 import struct
 import zlib
 from typing import Any
@@ -20,6 +21,7 @@ from seatrial.errors import ContractViolation
 from seatrial.serve import v2
 from seatrial.serve.json_body import MOST_LISTS, MOST_VALUES, read_json
 from seatrial.serve.limits import Limits, Room, check_payload, picture_size
+from seatrial.serve.server import allow_files
 from support.served import X, Y, infer_body, loaded, rest
 
 INFER = "/v2/models/double/infer"
@@ -125,6 +127,20 @@ async def test_what_is_no_data_has_an_end(what: bytes) -> None:
                 line.send(what if what[:1] == b"1" else b"t" * 60_000)
             assert (await line.answer()).status == 400
         assert (await server.ask("GET", "/v2")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "set_to"),
+    [(1024, 4096, 2512), (1024, 2000, 2000), (1024, -1, 2512), (4096, 4096, None), (-1, -1, None)],
+)
+def test_files_for_connections(
+    soft: int, hard: int, set_to: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: told.append(limits))
+    allow_files(1000)
+    assert told == ([] if set_to is None else [(set_to, hard)])
 
 
 # -- JSON ----------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ class ForwardingFront:
 
     def protocol(self) -> Connection:
         """A protocol for one new connection."""
-        admit = partial(admitted, self.gate)
+        admit = partial(admitted, self.gate) if self.gate.closed else None
         return Connection(
             self.handle, self.refuse, self.limits, self.connections, admit=admit, room=self.room
         )

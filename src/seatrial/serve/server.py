@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from seatrial.serve.tls import Tls
 
 GRACE = 30.0  # seconds that requests under way have when the server stops
 BACKLOG = 1024
+_OTHER_FILES = 512  # models, engines, logs; connections that are being refused
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -136,6 +138,7 @@ async def listen(
     Raises:
         OSError: The address cannot be had.
     """
+    allow_files(front.limits.connections)
 
     def protocol() -> asyncio.Protocol:
         if tls is not None:
@@ -151,6 +154,18 @@ async def listen(
         ssl=None if tls is None else tls.context,
         ssl_handshake_timeout=None if tls is None else front.limits.slow,
     )
+
+
+def allow_files(connections: int) -> None:
+    """Lets this process open as many files as so many connections need, as far as it may.
+
+    Shells begin with 1024, which a server of that many connections has used up before it can say so.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def url_of(address: tuple[Any, ...], *, tls: Tls | None) -> str:

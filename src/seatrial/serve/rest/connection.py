@@ -35,7 +35,8 @@ class Connection(asyncio.Protocol):
         refuse: Answers a request that cannot be read, with the reason.
         limits: What is allowed.
         connections: The server's set of open connections; this one adds and removes itself.
-        admit: Called with each request as soon as its head is there; raises when it may not go on.
+        admit: Called with each request as soon as its head is there; raises when it may not go on;
+            None: each may.
         room: For the bodies of all connections.
     """
 
@@ -46,7 +47,7 @@ class Connection(asyncio.Protocol):
         limits: Limits,
         connections: set[Connection],
         *,
-        admit: Callable[[Exchange], None] = lambda _: None,
+        admit: Callable[[Exchange], None] | None = None,
         room: Room | None = None,
     ) -> None:
         self._handle, self._refuse, self.limits, self._all = handle, refuse, limits, connections
@@ -59,7 +60,7 @@ class Connection(asyncio.Protocol):
         self.peer = ""  # the name in the client's certificate, else its address
         self._url = b""
         self._content: bytes | bytearray = b""
-        self._head = self._body = self._raw = self._headers = 0
+        self._head = self._body = self._raw = 0
         self._in_head = False
         self._since = self._loop.time()  # when the state began that the timer judges
         self._deaf = False  # nothing more is read
@@ -132,7 +133,7 @@ class Connection(asyncio.Protocol):
         self._since = self._loop.time()
         self._now = Exchange(self, time.monotonic())
         self._url, self._content = b"", b""
-        self._head = self._body = self._raw = self._headers = 0
+        self._head = self._body = self._raw = 0
         self._in_head = True
 
     def on_url(self, url: bytes) -> None:
@@ -143,7 +144,6 @@ class Connection(asyncio.Protocol):
         """One header; trailers (RFC 9110, 6.5) are dropped: they could say what was asked for otherwise."""
         if self._now is not None and self._in_head:
             self._head += len(name) + len(value)
-            self._headers += 1
             self._now.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
@@ -154,16 +154,17 @@ class Connection(asyncio.Protocol):
             return
         self._begin(exchange)
         headers = exchange.headers
-        length = int(headers.get(b"content-length", 0))
-        if self._head + len(self._url) > self.limits.head or self._headers > self.limits.headers:
+        limits, length = self.limits, int(headers.get(b"content-length", 0))
+        if self._head + len(self._url) > limits.head or len(headers) > limits.headers:
             self._watch_head(forced=True)
             return
-        try:
-            self._admit(exchange)
-        except SeatrialError as error:
-            self._refused(error)
-            return
-        if length > self.limits.body:
+        if self._admit is not None:
+            try:
+                self._admit(exchange)
+            except SeatrialError as error:
+                self._refused(error)
+                return
+        if length > limits.body:
             self._too_large(f"the body has {length} bytes")
         elif self.room.taken + length > self.room.size:
             self._refused(_full())
@@ -186,12 +187,17 @@ class Connection(asyncio.Protocol):
         """A part of the body."""
         if self._deaf:
             return
-        self._body += len(body)
+        now, room, size = self._now, self.room, len(body)
+        self._body += size
         if self._body > self.limits.body:
             self._too_large("the body goes on")
-        elif self._now is None or not self._now.hold(len(body)):
+            return
+        if now is None or room.taken + size > room.size:
             self._refused(_full())
-        elif not self._content:
+            return
+        room.taken += size  # as `Exchange.hold` does it; this is the way of every request
+        now.held += size
+        if not self._content:
             self._content = body  # most bodies come in one piece, and are not copied
         else:
             if isinstance(self._content, bytes):

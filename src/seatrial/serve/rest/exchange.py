@@ -35,11 +35,12 @@ class Exchange:
         began: When its first byte came, on `time.monotonic`'s clock.
         call: What travels on with the request.
         cancel: Called when the client went away before the answer.
+        held: Bytes of the memory that all requests share.
         answered: Told the call and the status, once, when the answer is given or the client is gone.
     """
 
     __slots__ = (
-        "_held", "answered", "began", "body", "call", "cancel", "close", "connection", "headers", "method",
+        "answered", "began", "body", "call", "cancel", "close", "connection", "headers", "held", "method",
         "path", "query", "response", "version",
     )  # fmt: skip
 
@@ -51,7 +52,7 @@ class Exchange:
         self.body: bytes | bytearray = b""
         self.call = Call(began=began, headers=self.headers)
         self.close = False
-        self._held = 0  # bytes of the memory that all requests share
+        self.held = 0
         self.version = "1.1"
         self.response: Sequence[bytes] | None = None
         self.cancel: Callable[[], None] | None = None
@@ -69,7 +70,8 @@ class Exchange:
         if self.response is not None:
             return
         self.cancel = None
-        self.release()
+        if self.held:
+            self.release()
         if self.answered is not None:
             self.answered(self.call, status)
         length = sum(map(len, body))
@@ -121,12 +123,12 @@ class Exchange:
         """Takes so many bytes of the memory that all requests share; False: there is no room."""
         found = self.connection.room.take(size)
         if found:
-            self._held += size
+            self.held += size
         return found
 
     def release(self) -> None:
         """Gives back what was held."""
-        held, self._held = self._held, 0
+        held, self.held = self.held, 0
         if held:
             self.connection.room.give(held)
 

@@ -64,7 +64,7 @@ class RestFront:
 
     def protocol(self) -> Connection:
         """A protocol for one new connection."""
-        admit = partial(admitted, self.gate)
+        admit = partial(admitted, self.gate) if self.gate.closed else None
         return Connection(
             self.handle, self.refuse, self.limits, self.connections, admit=admit, room=self.room
         )
@@ -111,8 +111,6 @@ def admitted(gate: Gate, exchange: Exchange) -> None:
     Raises:
         Refusal: It may not pass.
     """
-    if not gate.closed:
-        return
     headers = exchange.headers
     exchange.call.client = gate.admit(asked_of(exchange.path), headers)
     headers.pop(AUTHORIZATION, None)
