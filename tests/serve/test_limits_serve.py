@@ -21,9 +21,12 @@ from seatrial.errors import ContractViolation
 from seatrial.serve import v2
 from seatrial.serve.json_body import MOST_LISTS, MOST_VALUES, read_json
 from seatrial.serve.limits import Limits, Room, check_payload, picture_size
+from seatrial.serve.pipeline import ServedPipeline
 from seatrial.serve.server import allow_files
+from support.flows import doubles, split
 from support.served import X, Y, infer_body, loaded, rest
 
+__all__ = ["split"]  # the fixture
 INFER = "/v2/models/double/infer"
 
 
@@ -272,6 +275,23 @@ async def test_the_limit_reaches_the_predict_endpoint() -> None:
         answer = await server.ask("POST", path, {"text": "x" * 11}, {"Content-Type": "application/json"})
         assert answer.status == 400
         assert "limits.text_characters" in answer.json["error"]
+
+
+@pytest.mark.usefixtures("split")
+async def test_the_limit_reaches_pipelines_on_both_ways() -> None:
+    model, _ = await loaded()
+    async with rest(model, limits=Limits(text=10)) as server:
+        service = server.service
+        service.pipelines["doubles"] = ServedPipeline("doubles", doubles(), service.repository)
+        for text, status in (("1 2 3", 200), ("1 2 3 4 5 6", 400)):
+            entry = {"name": "request", "datatype": "BYTES", "shape": [1], "data": [text]}
+            for path, body in (
+                ("/v1/models/doubles/predict", {"text": text}),
+                ("/v2/models/doubles/infer", {"inputs": [entry]}),
+            ):
+                answer = await server.ask("POST", path, body, {"Content-Type": "application/json"})
+                assert answer.status == status, (path, answer.body)
+                assert status == 200 or "limits.text_characters" in answer.json["error"]
 
 
 # -- forms ---------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from seatrial.serve.call import Call
 from seatrial.serve.flow import REQUEST, Flow, Stage
 from seatrial.serve.flow_feed import Feed
 from seatrial.serve.flow_values import HOLE, found, joined, without_holes
+from seatrial.serve.limits import Limits, check_payload
 from seatrial.serve.model import ServedModel
 
 Cancel = Callable[[], None]
@@ -28,6 +29,8 @@ Answered = Callable[[Any], None]
 
 class Asks(Protocol):
     """What a run needs of the service."""
+
+    limits: Limits
 
     @property
     def pool(self) -> Executor:
@@ -143,7 +146,8 @@ class FlowRun:
     def _begin(self, stage: Stage) -> None:
         taken = {key: found(self._values, at) for key, at in stage.takes.items()}
         if stage.joint is not None:
-            self._in_pool(stage.name, partial(joined, stage, taken), partial(self.finished, stage))
+            work = partial(_bounded, stage, taken, self.service.limits)
+            self._in_pool(stage.name, work, partial(self.finished, stage))
             return
         (value,) = taken.values()
         if stage.many:
@@ -337,3 +341,10 @@ def _deadline(parameters: Mapping[str, Any]) -> float | None:
 
 def _cancelled(future: asyncio.Future[Any]) -> None:
     future.cancel()
+
+
+def _bounded(stage: Stage, taken: Mapping[str, Any], limits: Limits) -> Any:
+    """`joined`, once what the client sent is known to be small enough."""
+    for each in taken.values():
+        check_payload(each, limits)
+    return joined(stage, taken)

@@ -192,10 +192,8 @@ class InferenceService:
             call: Of the request.
 
         Raises:
-            ContractViolation: A text or a picture is larger than the limits say.
             Unavailable: Too many payloads wait to be prepared.
         """
-        check_payload(payload, self.limits)
         if isinstance(model, ServedPipeline):
             return model.predict(self, payload, done, call)
         if self.preparing >= MOST_PREPARING:
@@ -249,7 +247,7 @@ class _Prediction:
         self._cancel: Cancel = lambda: None
         self._gone = False
         self._held = True
-        self._in_pool(partial(model.contract.prepare, payload, files=False), self._prepared)
+        self._in_pool(partial(_prepare, model, payload, service.limits), self._prepared)
         model.hold()  # it may be replaced while this payload is prepared
 
     def cancel(self) -> None:
@@ -297,6 +295,12 @@ class _Prediction:
             self._done(outcome)
             return
         self._in_pool(partial(self._model.contract.answer, outcome, 0, self._context), self._done)
+
+
+def _prepare(model: ServedModel, payload: Payload, limits: Limits) -> tuple[dict[str, Array], Context]:
+    # In a thread as well: even the header of a picture can be made to take long.
+    check_payload(payload, limits)
+    return model.contract.prepare(payload, files=False)
 
 
 def _cancel(future: asyncio.Future[Any]) -> None:
