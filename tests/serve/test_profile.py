@@ -60,12 +60,18 @@ async def test_a_quick_model_batches_what_is_there_and_waits_for_nobody() -> Non
 
 
 async def test_a_processor_that_gains_nothing() -> None:
-    profile = await Machine(0.0005, 0.004).profile()
+    profile = await Machine(0.0001, 0.004).profile()
     choice = choose(profile)
     assert (choice.max_batch_size, choice.max_queue_delay) == (1, 0)
     asked = choose(profile, largest=8)
     assert (asked.max_batch_size, asked.max_queue_delay) == (8, 0)
     assert choose(profile, largest=8, delay=0.003).max_queue_delay == 0.003
+
+
+async def test_a_processor_that_gains_little_joins_what_waits_anyway() -> None:
+    choice = choose(await Machine(0.0007, 0.004).profile())
+    assert (choice.max_batch_size, choice.max_queue_delay) == (4, 0)
+    assert "1.2 x" in choice.why
 
 
 async def test_what_the_user_asks_for_is_taken() -> None:

@@ -87,6 +87,14 @@ def test_a_request_larger_than_a_batch_is_refused() -> None:
         Queue(Policy(8, 0.0)).put(request(9))
 
 
+def test_a_size_that_nobody_asked_for_refuses_nothing() -> None:
+    queue = Queue(Policy(8, 0.0, larger=True))
+    queue.put(request(9))
+    queue.put(request(1))
+    assert [each.rows for each in queue.take(0.0).batch] == [9]
+    assert [each.rows for each in queue.take(0.0).batch] == [1]
+
+
 def test_without_batching_each_goes_alone_whatever_its_rows() -> None:
     queue = Queue(Policy(1, 0.0))
     queue.put(request(3))

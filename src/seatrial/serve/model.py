@@ -146,7 +146,9 @@ class ServedModel:
         while not self.batcher.ready and self._loop.time() < until:
             await asyncio.sleep(0.05)  # made-up numbers killed the engine; it is on its way back
         self.batcher.tally = Tally()
-        self.batcher.queue.policy = Policy(size, self.choice.max_queue_delay, waiting)
+        # A size that nobody asked for is what is quickest, not what may be asked.
+        larger = options.max_batch_size is None
+        self.batcher.queue.policy = Policy(size, self.choice.max_queue_delay, waiting, larger)
 
     def _as_roomy_as(self, other: ServedModel) -> None:
         size = other.choice.max_batch_size

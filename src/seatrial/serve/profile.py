@@ -19,6 +19,7 @@ LONGEST_DELAY = 0.005
 # The event loop's timers are no finer, and the clients of one batch do not all come back sooner.
 SHORTEST_DELAY = 0.001
 WORTH = 1.3  # rows a second of batches against single rows, from which waiting for company pays
+SOME = 1.05  # from which it pays to join what waits anyway
 NEAR_BEST = 0.95
 SIDE = 64  # of a picture whose height and width are free: a multiple of every stride in use
 STEPS = 16  # of any other free axis
@@ -194,18 +195,17 @@ def choose(profile: Profile, *, largest: int | None = None, delay: float | None 
     if not profile.whole or not profile.seconds:
         return Choice(1, 0.0, f"no batching: {profile.note or 'nothing was measured'}")
     alone, gain = profile.seconds.get(1, 0.0), profile.gain
-    pays = gain >= WORTH
     told = f"a batch does {gain:.1f} x the rows of single requests a second"
-    size = largest if largest is not None else _best_size(profile.seconds) if pays else 1
+    size = largest if largest is not None else _best_size(profile.seconds) if gain >= SOME else 1
     if size <= 1:
         return Choice(1, 0.0, f"no batching: {told}" if largest is None else "no batching: asked for")
     if delay is None:
-        delay = min(LONGEST_DELAY, alone / 3) if pays and alone / 3 >= SHORTEST_DELAY else 0.0
+        delay = min(LONGEST_DELAY, alone / 3) if gain >= WORTH and alone / 3 >= SHORTEST_DELAY else 0.0
     return Choice(size, delay, told)
 
 
 def _best_size(seconds: Mapping[int, float]) -> int:
-    """The largest size that is about as fast as the fastest: larger ones also take larger requests."""
+    """The smallest size that is about as fast as the fastest: what comes in a larger batch waits longer."""
     rates = {size: size / max(each, 1e-9) for size, each in seconds.items()}
     best = max(rates.values())
-    return max(size for size, rate in rates.items() if rate >= NEAR_BEST * best)
+    return min(size for size, rate in rates.items() if rate >= NEAR_BEST * best)

@@ -27,11 +27,13 @@ class Policy:
         max_batch_size: Most rows in one call; 1 switches batching off.
         max_queue_delay: Seconds that the oldest request may wait for company.
         max_queue_size: Most rows that may wait; more are refused at once.
+        larger: Whether a request of more rows than `max_batch_size` runs alone; otherwise it is refused.
     """
 
     max_batch_size: int = 1
     max_queue_delay: float = 0.0
     max_queue_size: int = 64
+    larger: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -121,7 +123,7 @@ class Queue:
             Unavailable: The queue is full.
         """
         policy = self.policy
-        if request.rows > policy.max_batch_size > 1:
+        if request.rows > policy.max_batch_size > 1 and not policy.larger:
             raise UsageError(
                 f"the request has {request.rows} rows, a batch at most {policy.max_batch_size}",
                 hint="send it in parts",
