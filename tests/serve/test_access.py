@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tritonclient.utils import InferenceServerException
 
 from seatrial.cli.main import main
 from seatrial.errors import NotFound, UsageError
@@ -17,6 +18,7 @@ from seatrial.serve.apikeys import ApiKey, Made, add_key, made, read_keys, remov
 from seatrial.serve.rest.rights import asked_of
 from seatrial.serve.status import Refusal, status_of
 from support.fronted import fronted
+from support.rpc_served import rpc
 from support.served import infer_body, loaded, rest
 
 TODAY = date(2026, 11, 21)
@@ -275,6 +277,27 @@ async def test_what_is_open_to_all(tmp_path: Path) -> None:
     async with rest(model, gate=Gate(tmp_path / "keys.yaml", open_to_all=["metrics"])) as server:
         assert (await server.ask("GET", "/metrics")).status == 200
         assert (await server.ask("GET", "/docs")).status == 401
+
+
+async def test_grpc_asks_for_a_key(tmp_path: Path) -> None:
+    usual = fresh(tmp_path / "keys.yaml")
+    ops = fresh(tmp_path / "keys.yaml", "ops", rights=["manage"])
+    model, _ = await loaded()
+    async with rpc(model, gate=Gate(tmp_path / "keys.yaml")) as server:
+        clients: list[str] = []
+        server.instruments.listen(lambda call, *_: clients.append(call.client))
+        assert await server.client.is_server_live()
+        assert await server.client.is_server_ready()
+        mine, others = ({"authorization": f"Bearer {each.secret}"} for each in (usual, ops))
+        for headers, code in (({}, "UNAUTHENTICATED"), (others, "PERMISSION_DENIED")):
+            with pytest.raises(InferenceServerException) as caught:
+                await server.double(1, headers=headers)
+            assert caught.value.status() == f"StatusCode.{code}"
+        with pytest.raises(InferenceServerException, match="not for 'manage'"):
+            await server.client.unload_model("double", headers=mine)
+        assert await server.double(21, headers=mine) == [42]
+        assert clients[-1] == "shop"
+        assert await server.double(21, headers={"x-api-key": usual.secret}) == [42]
 
 
 async def test_fronts_of_their_own_ask_for_a_key(tmp_path: Path) -> None:

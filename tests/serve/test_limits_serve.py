@@ -22,6 +22,8 @@ from seatrial.serve import v2
 from seatrial.serve.json_body import MOST_LISTS, MOST_VALUES, read_json
 from seatrial.serve.limits import Limits, Room, check_payload, picture_size
 from seatrial.serve.pipeline import ServedPipeline
+from seatrial.serve.rpc import codec
+from seatrial.serve.rpc.schema import schema
 from seatrial.serve.server import allow_files
 from support.flows import doubles, split
 from support.served import X, Y, infer_body, loaded, rest
@@ -196,6 +198,14 @@ def test_a_tensor_of_too_many_texts() -> None:
         v2.read_request(head + bytes(4 * most), len(head))
     with pytest.raises(ContractViolation, match="3 texts"):
         v2.from_bytes(bytes(4 * 100_000), "BYTES", [2], "x")
+
+
+def test_typed_values_over_grpc_have_an_end() -> None:
+    message = schema("inference").messages["ModelInferRequest"](model_name="double")
+    entry = message.inputs.add(name="x", datatype="BOOL", shape=[MOST_VALUES + 1])
+    entry.contents.bool_contents.extend([True] * (MOST_VALUES + 1))
+    with pytest.raises(ContractViolation, match="1048577 values, at most 1048576"):
+        codec.read_request(message)
 
 
 # -- texts and pictures --------------------------------------------------------------------------------------

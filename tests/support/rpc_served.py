@@ -11,6 +11,7 @@ import numpy as np
 import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
 
+from seatrial.serve.access import Gate
 from seatrial.serve.instruments import Instruments
 from seatrial.serve.limits import Limits
 from seatrial.serve.model import ServedModel
@@ -35,13 +36,15 @@ class Rpc:
 
 
 @asynccontextmanager
-async def rpc(*models: ServedModel, limits: Limits | None = None) -> AsyncIterator[Rpc]:
+async def rpc(
+    *models: ServedModel, limits: Limits | None = None, gate: Gate | None = None
+) -> AsyncIterator[Rpc]:
     """A gRPC server of these models on a port of its own."""
     service = InferenceService(threads=1)
     for each in models:
         service.repository.add(each)
     instruments = Instruments(service)
-    front = GrpcFront(service, instruments, limits=limits)
+    front = GrpcFront(service, instruments, limits=limits, gate=gate)
     address = await front.start(port=0)
     try:
         async with triton_aio.InferenceServerClient(address) as client:

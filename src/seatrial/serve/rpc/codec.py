@@ -16,6 +16,7 @@ from seatrial.contract import TensorSpec
 from seatrial.contract.sample import Array
 from seatrial.errors import ContractViolation
 from seatrial.serve import v2
+from seatrial.serve.json_body import MOST_VALUES
 from seatrial.serve.rpc.schema import schema
 from seatrial.serve.status import Refusal
 
@@ -95,6 +96,11 @@ def _typed(entry: Any, kind: str, shape: Sequence[int], where: str, *, decode: b
     if filled not in ([field], []):
         raise ContractViolation(f"{where}.contents: {kind} goes into {field}, not into {', '.join(filled)}")
     values = getattr(entry.contents, field)
+    if len(values) > MOST_VALUES:  # they are taken out one by one, and nobody else is served meanwhile
+        raise ContractViolation(
+            f"{where}.contents.{field}: {len(values)} values, at most {MOST_VALUES} are taken typed",
+            hint="use raw_input_contents",
+        )
     if len(values) != math.prod(shape):
         raise ContractViolation(
             f"{where}.contents.{field}: {len(values)} values for shape {list(shape)}, "
