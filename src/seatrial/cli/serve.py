@@ -72,11 +72,12 @@ def command(*, models: tuple[str, ...], config: Path | None, **options: Any) -> 
 
 async def _serve(read: Callable[[], Settings]) -> None:
     from seatrial.serve.assembly import assemble
-    from seatrial.serve.server import until_signalled
+    from seatrial.serve.server import settle, until_signalled
 
     settings = read()
     assembly = assemble(settings)
     address = await assembly.start(click.echo)
+    settle()
     for name in (*settings.models, *settings.pipelines):
         click.echo(f"ready: {address}/v2/models/{name}  (and {address}/v1/models/{name}/predict)")
     await until_signalled(

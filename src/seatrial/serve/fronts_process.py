@@ -23,7 +23,7 @@ from seatrial.serve.fronts_front import ForwardingFront
 from seatrial.serve.fronts_line import Line
 from seatrial.serve.fronts_models import targets
 from seatrial.serve.limits import Limits, Room
-from seatrial.serve.server import GRACE, listen
+from seatrial.serve.server import GRACE, listen, settle
 from seatrial.serve.settings import Access
 
 
@@ -90,6 +90,7 @@ class FrontProcess:
             told = error.message
         except OSError as error:
             told = f"cannot listen on {host}:{port}: {error.strerror or error}"
+        settle()
         self.line.send(Kind.LISTENING, said=orjson.dumps(told))
 
     def _drain(self, grace: float) -> None:
