@@ -174,7 +174,8 @@ def _environment(setting: Setting, wanted: Wanted, launch: Launch) -> dict[str, 
 
 def free_ports(count: int = 3) -> int:
     """The first of some neighboring ports on which nobody listens."""
-    for first in range(18600, 28600, count):
+    begin = 18600 + os.getpid() % 3000 * count  # benches side by side do not probe the same ports
+    for first in range(begin, begin + 3000, count):
         with suppress(OSError):
             for port in range(first, first + count):
                 with socket.socket() as probe:
@@ -193,6 +194,8 @@ def _wait(server: Running, process: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.2)
     for _ in range(5):
         server.once()
+    if process.poll() is not None:  # somebody else answered on this port
+        raise DidNotStartError(f"{server.wanted.name} ended: " + log.read_text("utf-8", "replace")[-300:])
 
 
 def _end(process: subprocess.Popen[bytes], members: list[psutil.Process]) -> None:
