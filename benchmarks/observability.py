@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from seatrial.serve.batching.queueing import Request, Run
 from seatrial.serve.call import Call, headers_of
-from seatrial.serve.distribution import learn
-from seatrial.serve.drift import Drift, DriftWatch
-from seatrial.serve.instruments import Instruments
-from seatrial.serve.queueing import Request, Run
-from seatrial.serve.requestlog import RequestLog
 from seatrial.serve.service import InferenceService
-from seatrial.serve.tracing import Traces
+from seatrial.serve.watching.distribution import learn
+from seatrial.serve.watching.drift import Drift, DriftWatch
+from seatrial.serve.watching.instruments import Instruments
+from seatrial.serve.watching.requestlog import RequestLog
+from seatrial.serve.watching.tracing import Traces
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))

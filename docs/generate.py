@@ -22,13 +22,13 @@ from seatrial.cli.list import ROOMS
 from seatrial.cli.main import COMMANDS, EXIT_CODES, seatrial
 from seatrial.diagnosis import all_hypotheses
 from seatrial.serve import settings as settings_module
-from seatrial.serve.gpu import gpu_families
-from seatrial.serve.instruments import Instruments
 from seatrial.serve.metrics import Histogram
-from seatrial.serve.observing import observe
-from seatrial.serve.processes import front_families
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Log, Settings
+from seatrial.serve.watching.gpu import gpu_families
+from seatrial.serve.watching.instruments import Instruments
+from seatrial.serve.watching.observing import observe
+from seatrial.serve.watching.processes import front_families
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 HEAD = "<!-- Written by docs/generate.py from the code; change the code, not this page. -->\n"

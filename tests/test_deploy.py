@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from seatrial.serve.call import Call
-from seatrial.serve.record import fields_of
+from seatrial.serve.watching.record import fields_of
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 METRICS = DEPLOY.parent / "docs" / "reference" / "metrics.md"

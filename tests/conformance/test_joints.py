@@ -13,8 +13,8 @@ from PIL import Image
 from seatrial import extensions
 from seatrial.contract.answer import plain
 from seatrial.errors import ContractViolation
-from seatrial.serve.flow import Reference, Stage
-from seatrial.serve.flow_values import HOLE, joined
+from seatrial.serve.flow.declaration import Reference, Stage
+from seatrial.serve.flow.values import HOLE, joined
 from seatrial.serve.joints._joint import Joint
 from seatrial.serve.joints._kind import Kind
 

@@ -13,8 +13,8 @@ from tritonclient.utils import InferenceServerException
 
 from seatrial.cli.main import main
 from seatrial.errors import NotFound, UsageError
-from seatrial.serve.access import Asked, Gate, exposure
-from seatrial.serve.apikeys import ApiKey, Made, add_key, made, read_keys, remove_key
+from seatrial.serve.access.apikeys import ApiKey, Made, add_key, made, read_keys, remove_key
+from seatrial.serve.access.guard import Asked, Gate, exposure
 from seatrial.serve.rest.rights import asked_of
 from seatrial.serve.status import Refusal, status_of
 from support.fronted import fronted

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.errors import ContractViolation, EngineFailure, SeatrialError, Unavailable
-from seatrial.serve import device as device_module
-from seatrial.serve.batcher import Batcher
-from seatrial.serve.queueing import Policy, Request
+from seatrial.serve.batching import device as device_module
+from seatrial.serve.batching.batcher import Batcher
+from seatrial.serve.batching.queueing import Policy, Request
 from support.fake_session import POISON, FakeSession
 
 

@@ -18,8 +18,8 @@ from hypothesis.extra import numpy as arrays
 from seatrial.cli.drift import command
 from seatrial.errors import ContractViolation, UsageError
 from seatrial.serve.call import Call
-from seatrial.serve.distribution import FILE, instability, learn, load, numbers_of, save
-from seatrial.serve.drift import A_SECOND, Drift, DriftWatch
+from seatrial.serve.watching.distribution import FILE, instability, learn, load, numbers_of, save
+from seatrial.serve.watching.drift import A_SECOND, Drift, DriftWatch
 from support.served import contract_for, infer_body, loaded, rest
 
 RNG = np.random.default_rng(5)

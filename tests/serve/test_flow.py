@@ -8,8 +8,8 @@ import pytest
 
 from seatrial.contract import Contract, TensorSpec, load_contract
 from seatrial.errors import NotFound, UsageError
-from seatrial.serve.flow import Reference, load_flow, parse_flow
-from seatrial.serve.flow_check import check_flow
+from seatrial.serve.flow.check import check_flow
+from seatrial.serve.flow.declaration import Reference, load_flow, parse_flow
 
 PPOCR = Path(__file__).resolve().parents[2] / "examples" / "ppocr"
 OCR = (PPOCR / "ocr.pipeline.yaml").read_text("utf-8")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from seatrial.contract import TensorSpec
-from seatrial.serve.fronts_frames import Kind
+from seatrial.serve.fronts.frames import Kind
 from seatrial.serve.limits import Limits
 from support.bad_requests import BAD
 from support.fake_session import POISON

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from seatrial.errors import Unavailable
-from seatrial.serve.fronts import FrontsServer, reserved
+from seatrial.serve.fronts.pool import FrontsServer, reserved
 from seatrial.serve.model import ServedModel
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.service import InferenceService

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.serve.fronts_frames import SHARED, BrokenLine, Frame, Kind, Unpacker, chunk_of, layout_of, pack
-from seatrial.serve.fronts_memory import Places, Reader, Writer, create
+from seatrial.serve.fronts.frames import SHARED, BrokenLine, Frame, Kind, Unpacker, chunk_of, layout_of, pack
+from seatrial.serve.fronts.memory import Places, Reader, Writer, create
 
 TENSORS = st.lists(
     st.tuples(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from seatrial import lazy
-from seatrial.serve.gpu import FRESH, gpu_families
+from seatrial.serve.watching.gpu import FRESH, gpu_families
 
 
 class NVMLError(Exception):

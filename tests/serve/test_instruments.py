@@ -18,16 +18,16 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from seatrial.serve.batching.queueing import Request
 from seatrial.serve.call import Call
-from seatrial.serve.instruments import MOST_CLASSES, Instruments
 from seatrial.serve.metrics import SECONDS, WAITS, Histogram
-from seatrial.serve.observing import observe
-from seatrial.serve.processes import front_families
-from seatrial.serve.queueing import Request
-from seatrial.serve.requestlog import PAUSE
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Log
 from seatrial.serve.status import verdict_of
+from seatrial.serve.watching.instruments import MOST_CLASSES, Instruments
+from seatrial.serve.watching.observing import observe
+from seatrial.serve.watching.processes import front_families
+from seatrial.serve.watching.requestlog import PAUSE
 from support.served import infer_body, loaded, rest
 
 INFER = "/v2/models/double/infer"

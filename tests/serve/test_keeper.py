@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from seatrial.errors import ModelError, NotFound, Unavailable
-from seatrial.serve.keeper import Keeper
 from seatrial.serve.repository import Repository
 from seatrial.serve.settings import Model
+from seatrial.serve.versions.keeper import Keeper
 from support.shelf import Shelf
 
 

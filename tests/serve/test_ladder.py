@@ -12,13 +12,13 @@ import pytest
 
 from seatrial.contract import Pipeline, StepCall, TensorSpec
 from seatrial.errors import ContractViolation, EngineFailure, Unavailable, UsageError
-from seatrial.serve.answers import Answers
+from seatrial.serve.batching.profile import Profile
 from seatrial.serve.call import Call
 from seatrial.serve.model import Outcome, ServedModel
-from seatrial.serve.profile import Profile
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Rung
-from seatrial.serve.steps import misfit
+from seatrial.serve.traffic.answers import Answers
+from seatrial.serve.traffic.steps import misfit
 from support.fake_session import POISON
 from support.served import contract_for, loaded
 from support.sick import Engines, sickly

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.errors import NotFound
-from seatrial.serve.layout import find_versions
 from seatrial.serve.repository import version_order
+from seatrial.serve.versions.layout import find_versions
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from seatrial.contract import Contract
 from seatrial.contract.pipeline import Pipeline, StepCall
 from seatrial.errors import ContractViolation
 from seatrial.serve import v2
+from seatrial.serve.flow.pipeline import ServedPipeline
 from seatrial.serve.json_body import MOST_LISTS, MOST_VALUES, read_json
 from seatrial.serve.limits import Limits, Room, check_payload, picture_size
-from seatrial.serve.pipeline import ServedPipeline
 from seatrial.serve.rpc import codec
 from seatrial.serve.rpc.schema import schema
 from seatrial.serve.server import allow_files

@@ -14,14 +14,20 @@ import pytest
 from seatrial.contract import Case, Cases, Tolerance, write_cases
 from seatrial.errors import ContractViolation, EngineFailure, ModelError, NotFound
 from seatrial.model import open_model
-from seatrial.serve import loading as loading_module
 from seatrial.serve import model as model_module
-from seatrial.serve.golden import cases_of, prove
-from seatrial.serve.layout import find_versions
-from seatrial.serve.loading import choice_lines, load_version, name_for, open_version, serving_options
+from seatrial.serve.batching.profile import Choice
 from seatrial.serve.model import ServedModel, ServingOptions
-from seatrial.serve.profile import Choice
 from seatrial.serve.settings import Model, Options
+from seatrial.serve.versions import loading as loading_module
+from seatrial.serve.versions.golden import cases_of, prove
+from seatrial.serve.versions.layout import find_versions
+from seatrial.serve.versions.loading import (
+    choice_lines,
+    load_version,
+    name_for,
+    open_version,
+    serving_options,
+)
 from support import models
 from support.fake_session import POISON, FakeSession
 from support.served import artifact, contract_for, loaded

@@ -12,8 +12,8 @@ import pytest
 from seatrial.errors import ContractViolation, ModelError, Unavailable, UsageError
 from seatrial.serve import v2
 from seatrial.serve.call import Call
-from seatrial.serve.flow import Flow, parse_flow
-from seatrial.serve.pipeline import ServedPipeline
+from seatrial.serve.flow.declaration import Flow, parse_flow
+from seatrial.serve.flow.pipeline import ServedPipeline
 from seatrial.serve.service import InferenceService
 from support.fake_session import POISON
 from support.flows import doubles, split

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from seatrial.serve import v2
-from seatrial.serve.instruments import Instruments
-from seatrial.serve.pipeline import ServedPipeline
+from seatrial.serve.flow.pipeline import ServedPipeline
 from seatrial.serve.rpc.front import GrpcFront
 from seatrial.serve.rpc.schema import schema
 from seatrial.serve.service import InferenceService
+from seatrial.serve.watching.instruments import Instruments
 from support.flows import doubles, split
 from support.served import loaded
 

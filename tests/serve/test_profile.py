@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seatrial.contract import TensorSpec, check_feeds
 from seatrial.errors import EngineFailure
-from seatrial.serve.profile import LONGEST_DELAY, Profile, choose, feeds_of, line_through, measure
+from seatrial.serve.batching.profile import LONGEST_DELAY, Profile, choose, feeds_of, line_through, measure
 
 X = TensorSpec("x", "float32", ("batch", 4))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.errors import Unavailable, UsageError
-from seatrial.serve.queueing import Policy, Queue, Request
+from seatrial.serve.batching.queueing import Policy, Queue, Request
 
 
 def request(rows: int = 1, arrived: float = 0.0, shape: Any = ("a",), **more: Any) -> Request:

@@ -13,10 +13,10 @@ import pytest
 
 from seatrial.contract import TensorSpec
 from seatrial.errors import ContractViolation, Unavailable
-from seatrial.serve import remote as remote_module
 from seatrial.serve.call import Call
-from seatrial.serve.remote import RemoteModel, read_answer
 from seatrial.serve.settings import Rung
+from seatrial.serve.traffic import remote as remote_module
+from seatrial.serve.traffic.remote import RemoteModel, read_answer
 from support.served import Y, infer_body, loaded, rest
 from support.sick import sickly
 

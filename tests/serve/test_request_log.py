@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 
 from seatrial.errors import UsageError
-from seatrial.serve import requestlog
 from seatrial.serve.call import Call
-from seatrial.serve.instruments import Instruments
 from seatrial.serve.model import ServedModel
-from seatrial.serve.observing import observe
-from seatrial.serve.record import picture_size, verdict
-from seatrial.serve.requestlog import RequestLog
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Log
+from seatrial.serve.watching import requestlog
+from seatrial.serve.watching.instruments import Instruments
+from seatrial.serve.watching.observing import observe
+from seatrial.serve.watching.record import picture_size, verdict
+from seatrial.serve.watching.requestlog import RequestLog
 from support.served import Rest, infer_body, loaded, rest
 
 INFER = "/v2/models/double/infer"

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from tritonclient.utils import InferenceServerException
 
-from seatrial.serve.observing import observe
 from seatrial.serve.settings import Log
+from seatrial.serve.watching.observing import observe
 from support.rpc_served import column, rpc
 from support.served import loaded
 

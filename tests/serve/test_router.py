@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from seatrial.errors import NotFound, Unavailable, UsageError
 from seatrial.serve.call import Call
-from seatrial.serve.router import Router, drawn, stays
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Route, Rung, Shadow
+from seatrial.serve.traffic.router import Router, drawn, stays
 from support.served import loaded
 from support.sick import sickly
 

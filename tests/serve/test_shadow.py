@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from seatrial.contract import Pipeline, StepCall
 from seatrial.errors import NotFound, UsageError
-from seatrial.serve import shadow as shadow_module
 from seatrial.serve.call import Call
-from seatrial.serve.compare import compare
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Route, Rung, Shadow
-from seatrial.serve.shadow import ShadowTally
+from seatrial.serve.traffic import shadow as shadow_module
+from seatrial.serve.traffic.compare import compare
+from seatrial.serve.traffic.shadow import ShadowTally
 from support.fake_session import POISON
 from support.served import contract_for
 from support.sick import Engines, sickly

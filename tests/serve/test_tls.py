@@ -13,14 +13,14 @@ import pytest
 import tritonclient.grpc.aio as triton
 
 from seatrial.errors import UsageError
+from seatrial.serve.access.tls import Tls, subject
 from seatrial.serve.assembly import assemble
-from seatrial.serve.instruments import Instruments
 from seatrial.serve.limits import Limits
 from seatrial.serve.rpc.credentials import credentials_of
 from seatrial.serve.rpc.front import GrpcFront
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Access, Settings
-from seatrial.serve.tls import Tls, subject
+from seatrial.serve.watching.instruments import Instruments
 from support.certificates import Authority, Pair
 from support.rpc_served import column
 from support.served import Line, Rest, infer_body, loaded, rest

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from seatrial.errors import MissingDependency
 from seatrial.serve.call import Call
-from seatrial.serve.tracing import Traces, otlp
+from seatrial.serve.watching.tracing import Traces, otlp
 from support.served import infer_body, loaded, rest
 
 INFER = "/v2/models/double/infer"

@@ -9,7 +9,7 @@ import pytest
 
 from seatrial import extensions
 from seatrial.errors import ContractViolation
-from seatrial.serve.flow import Flow, parse_flow
+from seatrial.serve.flow.declaration import Flow, parse_flow
 from seatrial.serve.joints._joint import Joint
 
 DOUBLES = """

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from seatrial.serve.fronts_frames import Frame, Kind
-from seatrial.serve.fronts_front import ForwardingFront
-from seatrial.serve.fronts_hub import Hub
-from seatrial.serve.fronts_line import Line as HubLine
-from seatrial.serve.fronts_memory import create
-from seatrial.serve.fronts_models import Offer, targets
+from seatrial.serve.fronts.frames import Frame, Kind
+from seatrial.serve.fronts.front import ForwardingFront
+from seatrial.serve.fronts.hub import Hub
+from seatrial.serve.fronts.line import Line as HubLine
+from seatrial.serve.fronts.memory import create
+from seatrial.serve.fronts.models import Offer, targets
 from seatrial.serve.limits import Limits
 from seatrial.serve.model import ServedModel
 from seatrial.serve.rest.front import RestFront

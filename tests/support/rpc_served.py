@@ -11,12 +11,12 @@ import numpy as np
 import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
 
-from seatrial.serve.access import Gate
-from seatrial.serve.instruments import Instruments
+from seatrial.serve.access.guard import Gate
 from seatrial.serve.limits import Limits
 from seatrial.serve.model import ServedModel
 from seatrial.serve.rpc.front import GrpcFront
 from seatrial.serve.service import InferenceService
+from seatrial.serve.watching.instruments import Instruments
 
 
 @dataclass

@@ -12,13 +12,13 @@ from typing import Any, Self
 
 from seatrial.contract import Contract, TensorSpec
 from seatrial.model import Artifact, ModelFile
-from seatrial.serve.access import Gate
+from seatrial.serve.access.guard import Gate
+from seatrial.serve.access.tls import Tls
 from seatrial.serve.limits import Limits
 from seatrial.serve.model import ServedModel, ServingOptions
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.server import Server
 from seatrial.serve.service import InferenceService
-from seatrial.serve.tls import Tls
 from support.fake_session import FakeSession
 
 X = TensorSpec("x", "float64", ("batch", 1), "NC")

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import ModelError
-from seatrial.serve.keeper import Keeper
-from seatrial.serve.layout import Found
 from seatrial.serve.model import ServedModel
 from seatrial.serve.repository import Repository
 from seatrial.serve.settings import Model
+from seatrial.serve.versions.keeper import Keeper
+from seatrial.serve.versions.layout import Found
 from support.fake_session import FakeSession
 from support.served import loaded
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from seatrial.contract import Contract, TensorSpec
 from seatrial.model import Artifact, ModelFile
-from seatrial.serve.layout import Found
 from seatrial.serve.model import ServedModel, ServingOptions
 from seatrial.serve.settings import Model
+from seatrial.serve.versions.layout import Found
 from support import v2_functions
 from support.fake_session import FakeSession
 

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import uvloop
 
-from seatrial.serve.keeper import Keeper
 from seatrial.serve.limits import Limits
 from seatrial.serve.repository import Repository
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.rpc.front import GrpcFront
 from seatrial.serve.server import Server
 from seatrial.serve.service import InferenceService
+from seatrial.serve.versions.keeper import Keeper
 from support.v2_models import load, write_ours, write_triton
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -30,7 +30,7 @@ def command() -> None:
 @click.option("--days", type=click.IntRange(min=1), help="That it is good for.  [default: no end]")
 def new(*, file: Path, name: str, models: tuple[str, ...], rights: tuple[str, ...], days: int | None) -> int:
     """Make a key, add its digest to FILE, and print it: this once, and never again."""
-    from seatrial.serve.apikeys import USUAL, add_key, made
+    from seatrial.serve.access.apikeys import USUAL, add_key, made
 
     today = _today()
     expires = None if days is None else today + timedelta(days=days)
@@ -46,7 +46,7 @@ def new(*, file: Path, name: str, models: tuple[str, ...], rights: tuple[str, ..
 @_file
 def show(*, file: Path) -> int:
     """List the keys of FILE: whose they are and what for."""
-    from seatrial.serve.apikeys import read_keys
+    from seatrial.serve.access.apikeys import read_keys
 
     today = _today()
     for key in read_keys(file):
@@ -61,7 +61,7 @@ def show(*, file: Path) -> int:
 @click.argument("name")
 def remove(*, file: Path, name: str) -> int:
     """Take the key NAME out of FILE."""
-    from seatrial.serve.apikeys import remove_key
+    from seatrial.serve.access.apikeys import remove_key
 
     remove_key(file, name)
     click.echo(f"{name}: removed")

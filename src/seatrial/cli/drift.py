@@ -32,7 +32,7 @@ def learned(*, model: Path, data: Path, given: Path | None) -> int:
 
     It holds counts in bins and no sample. `seatrial serve` then has the metric seatrial_input_drift.
     """
-    from seatrial.serve.distribution import learn, save
+    from seatrial.serve.watching.distribution import learn, save
 
     folder, contract, feeds = _prepared(model, data, given)
     found = learn(feeds, contract.preprocess_digest())
@@ -49,8 +49,8 @@ def learned(*, model: Path, data: Path, given: Path | None) -> int:
 )
 def shown(*, model: Path, data: Path, given: Path | None) -> int:
     """Say how far the samples of a file are from what was learned, for each input of MODEL."""
-    from seatrial.serve.distribution import FILE, load
-    from seatrial.serve.drift import FEWEST_ROWS, Drift
+    from seatrial.serve.watching.distribution import FILE, load
+    from seatrial.serve.watching.drift import FEWEST_ROWS, Drift
 
     folder, contract, feeds = _prepared(model, data, given)
     reference = load(folder)

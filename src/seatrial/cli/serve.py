@@ -113,7 +113,7 @@ def _settings(models: tuple[str, ...], config: Path | None, options: dict[str, A
 
 
 def _named(models: tuple[str, ...]) -> dict[str, Path]:
-    from seatrial.serve.loading import name_for
+    from seatrial.serve.versions.loading import name_for
 
     paths: dict[str, Path] = {}
     for given in models:

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 from seatrial import lazy
 from seatrial.errors import SeatrialError, UsageError
-from seatrial.serve.access import exposure
-from seatrial.serve.doors import gate_of, tls_of
-from seatrial.serve.flow import load_flow
-from seatrial.serve.fronts import FrontsServer
-from seatrial.serve.keeper import Keeper
+from seatrial.serve.access.doors import gate_of, tls_of
+from seatrial.serve.access.guard import exposure
+from seatrial.serve.access.tls import Tls
+from seatrial.serve.flow.declaration import load_flow
+from seatrial.serve.flow.pipeline import ServedPipeline, pipeline_line
+from seatrial.serve.fronts.pool import FrontsServer
 from seatrial.serve.limits import Limits
-from seatrial.serve.loading import choice_lines
-from seatrial.serve.observing import observe
-from seatrial.serve.pipeline import ServedPipeline, pipeline_line
 from seatrial.serve.repository import Repository
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.server import Server
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Bounds, Settings
-from seatrial.serve.tls import Tls
+from seatrial.serve.versions.keeper import Keeper
+from seatrial.serve.versions.loading import choice_lines
+from seatrial.serve.watching.observing import observe
 
 Told = Callable[[str], None]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
+    from seatrial.serve.batching.queueing import Request
     from seatrial.serve.model import ServedModel
-    from seatrial.serve.queueing import Request
 
 LOG_ID = "X-Log-Id"
 _LOG_ID_KEY, _TRACE_KEY = b"x-log-id", b"traceparent"

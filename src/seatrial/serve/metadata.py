@@ -8,8 +8,8 @@ from typing import Any
 
 from seatrial import __version__
 from seatrial.contract import TensorSpec
+from seatrial.serve.batching.queueing import PRIORITIES
 from seatrial.serve.model import ServedModel
-from seatrial.serve.queueing import PRIORITIES
 from seatrial.serve.v2 import datatype
 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration")

@@ -13,10 +13,10 @@ from seatrial.contract.sample import Array
 from seatrial.errors import ModelError
 from seatrial.model import Artifact, open_model
 from seatrial.runtimes import FeedCheck, SessionOptions, available_runtimes, open_session
-from seatrial.serve.batcher import Batcher, Tally
-from seatrial.serve.device import AsyncSession
-from seatrial.serve.profile import SIZES, Choice, Profile, choose, measure
-from seatrial.serve.queueing import Policy, Request
+from seatrial.serve.batching.batcher import Batcher, Tally
+from seatrial.serve.batching.device import AsyncSession
+from seatrial.serve.batching.profile import SIZES, Choice, Profile, choose, measure
+from seatrial.serve.batching.queueing import Policy, Request
 from seatrial.serve.stamps import Stamp, stamp_of_files
 
 SMALLEST_QUEUE = 64

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from seatrial.errors import Unavailable
+from seatrial.serve.access.tls import Tls
 from seatrial.serve.limits import Limits
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.service import InferenceService
-from seatrial.serve.tls import Tls
 
 GRACE = 30.0  # seconds that requests under way have when the server stops
 BACKLOG = 1024

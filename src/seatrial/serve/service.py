@@ -12,16 +12,16 @@ from typing import Any
 from seatrial.contract import Context
 from seatrial.contract.sample import Array, Payload
 from seatrial.errors import NotFound, Unavailable, UsageError
-from seatrial.serve.ask import Ask
+from seatrial.serve.batching.queueing import PRIORITIES
 from seatrial.serve.call import Call
-from seatrial.serve.keeper import Keeper, Listed
+from seatrial.serve.flow.pipeline import ServedPipeline
 from seatrial.serve.limits import Limits, check_payload
 from seatrial.serve.metadata import model_metadata
 from seatrial.serve.model import Outcome, ServedModel
-from seatrial.serve.pipeline import ServedPipeline
-from seatrial.serve.queueing import PRIORITIES
 from seatrial.serve.repository import Repository
-from seatrial.serve.traffic import Traffic
+from seatrial.serve.traffic.ask import Ask
+from seatrial.serve.traffic.plans import Traffic
+from seatrial.serve.versions.keeper import Keeper, Listed
 
 MOST_PREPARING = 256  # payloads that may wait for a thread
 

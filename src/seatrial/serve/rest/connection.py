@@ -16,10 +16,10 @@ from typing import cast
 import httptools
 
 from seatrial.errors import SeatrialError, Unavailable
+from seatrial.serve.access.tls import subject
 from seatrial.serve.limits import Limits, Room
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.status import Refusal
-from seatrial.serve.tls import subject
 
 LINGER = 2.0  # seconds that a client which was refused midway has to read why
 # Bytes beside its data that a chunked body may have: sizes of chunks, trailers. Clients that send byte by

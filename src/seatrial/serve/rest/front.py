@@ -7,8 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from seatrial.errors import SeatrialError
-from seatrial.serve.access import API_KEY, AUTHORIZATION, Gate
-from seatrial.serve.instruments import Instruments
+from seatrial.serve.access.guard import API_KEY, AUTHORIZATION, Gate
 from seatrial.serve.limits import Limits, Room
 from seatrial.serve.rest.connection import Connection
 from seatrial.serve.rest.docs import DocsRoutes
@@ -19,6 +18,7 @@ from seatrial.serve.rest.rights import asked_of, words_of
 from seatrial.serve.rest.tensors import TensorRoutes
 from seatrial.serve.service import InferenceService
 from seatrial.serve.status import OK, Refusal
+from seatrial.serve.watching.instruments import Instruments
 
 METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 

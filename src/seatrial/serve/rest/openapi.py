@@ -8,7 +8,7 @@ from typing import Any
 
 from seatrial import __version__
 from seatrial.contract import Contract, TensorSpec
-from seatrial.serve.pipeline import ServedPipeline
+from seatrial.serve.flow.pipeline import ServedPipeline
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Route
 from seatrial.serve.v2 import DATATYPES, datatype

@@ -11,9 +11,9 @@ import orjson
 
 from seatrial.errors import UsageError
 from seatrial.serve.json_body import read_json
-from seatrial.serve.keeper import Keeper
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.status import Refusal
+from seatrial.serve.versions.keeper import Keeper
 
 _IGNORED = "unload_dependents"  # no model here is loaded because of another
 

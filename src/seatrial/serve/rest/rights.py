@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import unquote
 
-from seatrial.serve.access import Asked
+from seatrial.serve.access.guard import Asked
 
 _LONGEST_KEPT = 200
 

@@ -8,8 +8,8 @@ from functools import partial
 from seatrial.contract import TensorSpec
 from seatrial.contract.sample import Array
 from seatrial.serve import metadata, v2
+from seatrial.serve.flow.pipeline import ServedPipeline
 from seatrial.serve.model import Outcome
-from seatrial.serve.pipeline import ServedPipeline
 from seatrial.serve.rest.encoding import SMALLEST, asked, packed
 from seatrial.serve.rest.exchange import JSON, Exchange
 from seatrial.serve.rest.repository import RepositoryRoutes

@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from seatrial.errors import SeatrialError
-from seatrial.serve.access import API_KEY, AUTHORIZATION, Asked, Gate
+from seatrial.serve.access.guard import API_KEY, AUTHORIZATION, Asked, Gate
 from seatrial.serve.call import Call, headers_of
 from seatrial.serve.status import Refusal, grpc_code_of, told
 

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from seatrial.errors import UsageError
-from seatrial.serve.tls import Tls
+from seatrial.serve.access.tls import Tls
 
 _log = logging.getLogger("seatrial.serve")
 

@@ -14,8 +14,7 @@ import grpc
 import grpc.aio
 
 from seatrial.errors import Unavailable
-from seatrial.serve.access import Gate
-from seatrial.serve.instruments import Instruments
+from seatrial.serve.access.guard import Gate
 from seatrial.serve.limits import Limits, Room
 from seatrial.serve.rpc.calls import admit, begun, decoded, ended, fail, metadata_of, words_of
 from seatrial.serve.rpc.door import Door
@@ -25,6 +24,7 @@ from seatrial.serve.rpc.schema import Method, schema
 from seatrial.serve.rpc.stream import streamed
 from seatrial.serve.service import InferenceService
 from seatrial.serve.status import grpc_code_of
+from seatrial.serve.watching.instruments import Instruments
 
 _SCHEMAS = (schema("inference"), schema("health"))
 _FRAME = 1 << 16  # bytes of a message beside its tensors: names, shapes, parameters

@@ -9,8 +9,8 @@ from typing import Any
 
 from seatrial.serve import v2
 from seatrial.serve.call import Call
+from seatrial.serve.flow.pipeline import ServedPipeline
 from seatrial.serve.model import Outcome
-from seatrial.serve.pipeline import ServedPipeline
 from seatrial.serve.rpc import codec
 from seatrial.serve.service import InferenceService
 

@@ -1,0 +1,1 @@
+"""Requests into batches, batches onto devices."""

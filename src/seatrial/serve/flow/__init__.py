@@ -1,0 +1,1 @@
+"""Pipelines of models: declared as data, checked, run stage by stage."""

@@ -1,0 +1,1 @@
+"""Front processes: HTTP there, models here, one line between them."""

@@ -1,0 +1,1 @@
+"""Who answers a request, and what happens when that one cannot."""

@@ -1,0 +1,1 @@
+"""The life of versions: found, loaded, proved, exchanged, freed."""
