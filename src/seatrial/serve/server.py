@@ -6,13 +6,13 @@ import asyncio
 import gc
 import resource
 import signal
-import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from seatrial.errors import Unavailable
 from seatrial.serve.access.tls import Tls
 from seatrial.serve.limits import Limits
+from seatrial.serve.rest.connection import shut_all
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.service import InferenceService
 
@@ -91,17 +91,9 @@ class Server:
         await asyncio.gather(stopping, *(each.stop(0) for each in self._others))
 
     async def _shut(self, grace: float) -> None:
-        """Closes the door and waits for those inside; who is not ready in time is put out."""
         if self._server is not None:
             self._server.close()
-        connections = self._front.connections
-        for each in list(connections):
-            each.shut()
-        until = time.monotonic() + grace
-        while connections and time.monotonic() < until and not self._hurry:
-            await asyncio.sleep(0.01)
-        for each in list(connections):
-            each.abort()
+        await shut_all(self._front.connections, grace, hurried=lambda: self._hurry)
 
     def hurry(self) -> None:
         """Makes a `stop` that waits end now."""

@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from typing import Any
 
 import orjson
@@ -23,6 +22,7 @@ from seatrial.serve.fronts.front import ForwardingFront
 from seatrial.serve.fronts.line import Line
 from seatrial.serve.fronts.models import targets
 from seatrial.serve.limits import Limits, Room
+from seatrial.serve.rest.connection import shut_all
 from seatrial.serve.server import GRACE, listen, settle
 from seatrial.serve.settings import Access
 
@@ -102,14 +102,7 @@ class FrontProcess:
         """Takes no more connections, lets those that are there have their answers, and ends."""
         if self._server is not None:
             self._server.close()
-        connections = self._front.connections
-        for each in list(connections):
-            each.shut()
-        until = time.monotonic() + grace
-        while connections and time.monotonic() < until:
-            await asyncio.sleep(0.01)
-        for each in list(connections):
-            each.abort()
+        await shut_all(self._front.connections, grace)
         self.line.close()
         self._ended.set()
 

@@ -349,3 +349,22 @@ class Connection(asyncio.Protocol):
 
 def _full() -> Unavailable:
     return Unavailable("the requests under way take all the memory there is for them", hint="try again later")
+
+
+async def shut_all(
+    connections: set[Connection], grace: float, *, hurried: Callable[[], bool] = lambda: False
+) -> None:
+    """Lets clients have the answers that are under way; who is not ready in time is put out.
+
+    Args:
+        connections: All there are; each takes itself out when it ends.
+        grace: Seconds that they have.
+        hurried: Whether to wait no longer.
+    """
+    for each in list(connections):
+        each.shut()
+    until = time.monotonic() + grace
+    while connections and time.monotonic() < until and not hurried():
+        await asyncio.sleep(0.01)
+    for each in list(connections):
+        each.abort()
