@@ -1,0 +1,1 @@
+"""Who made it, and who may use it: keys, signatures, seals, licenses, machines."""
