@@ -34,6 +34,7 @@ COMMANDS = {
     "convert": ("convert", "Convert a model, and believe the result only when compared."),
     "diagnose": ("diagnose", "Find out why a deployed model differs from its training side."),
     "infer": ("infer", "Run samples through the contract's pipeline and the model."),
+    "bundle": ("bundle", "Make a bundle of a model: everything that a stranger needs."),
     "serve": ("serve", "Serve models over the Open Inference Protocol v2, batched."),
     "api-key": ("api_key", "Make and remove the API keys of a server."),
     "client": ("client", "Ask a server: is it ready, what has it, what does it answer."),
