@@ -12,12 +12,12 @@ The format `seatrial/sealed/1` (the STREAM construction of Hoang, Reyhanitabar, 
      "salt": 64 hex digits, "nonce": 14 hex digits, "key": 32 hex digits,
      "context": {"bundle": "sha256:...", "path": "models/onnx/model.onnx"}}
 
-Keys: HKDF-SHA256(content key, salt) gives each file an encryption key and a header key of its own. The nonce
-of a chunk is the 7 random bytes of the header, the chunk's number (32 bits, big-endian) and a byte that is 1 for the
-last chunk only; everything before the chunks, the HMAC aside, is authenticated with each of them. So a
-chunk opens only in its own file, at its own place, under this header, and the end is where the last one
-says. `key` tells a wrong content key from changed bytes. `size` and `context` are what is said about the plain
-bytes; an empty file has one empty chunk.
+Keys: HKDF-SHA256(content key, salt) gives each file an encryption key and a header key of its own. The
+nonce of a chunk is the 7 random bytes of the header, the chunk's number (32 bits, big-endian) and a byte
+that is 1 for the last chunk only; everything before the chunks, the HMAC aside, is authenticated with each
+of them. So a chunk opens only in its own file, at its own place, under this header, and the end is where
+the last one says. `key` tells a wrong content key from changed bytes. `size` and `context` are what is said
+about the plain bytes; an empty file has one empty chunk.
 """
 
 from __future__ import annotations
