@@ -5,11 +5,12 @@ A folder `test_cases` beside the model:
     inputs.npz             arrays by input name, row i of each is case i; where cases have shapes of their
                            own, `NAME/i` for each case apart, batch axis included
     expected_outputs.npz   likewise, by output name
-    tolerance.json         {"atol": 1e-5, "rtol": 1e-4,
-                            "outputs": {"NAME": {...}}, "runtimes": {"openvino": {...}}}
+    tolerance.json         {"atol": 1e-5, "rtol": 1e-4, "batch": true,
+                            "outputs": {"NAME": {...}}, "runtimes": {"openvino": {..., "outputs": {...}}}}
 
-Whole numbers, texts and booleans must be equal; other numbers may differ by `atol + rtol * |expected|`; NaN
-equals NaN.
+The arrays lie in the order of the model's inputs and outputs, because names of outputs change from format to
+format. Whole numbers, texts and booleans must be equal; other numbers may differ by `atol + rtol *
+|expected|`; NaN equals NaN. Equal cases give equal bytes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from seatrial.errors import ContractViolation
 FOLDER = "test_cases"
 INPUTS, EXPECTED, TOLERANCE = "inputs.npz", "expected_outputs.npz", "tolerance.json"
 
+_ZIP_BEGINS = (1980, 1, 1, 0, 0, 0)  # zip knows no earlier time
 _EACH = re.compile(r"(.+)/(\d+)")
 
 
@@ -42,22 +44,30 @@ class _Bounds(BaseModel):
     rtol: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
+class _RuntimeBounds(_Bounds):
+    outputs: Mapping[str, _Bounds] = Field(default_factory=dict)
+
+
 class Tolerance(_Bounds):
     """How far an output may be from what was expected.
 
     Attributes:
         atol: Absolute; None: 1e-5.
         rtol: Relative to what was expected; None: 1e-4.
+        batch: Whether cases of one shape may be asked in one call and give one row each.
         outputs: Of single outputs, by name.
-        runtimes: Of single runtimes, by name; goes before `outputs`.
+        runtimes: Of single runtimes, by name, and of single outputs there; goes before `outputs`.
     """
 
+    batch: bool = False
     outputs: Mapping[str, _Bounds] = Field(default_factory=dict)
-    runtimes: Mapping[str, _Bounds] = Field(default_factory=dict)
+    runtimes: Mapping[str, _RuntimeBounds] = Field(default_factory=dict)
 
     def of(self, output: str, runtime: str = "") -> tuple[float, float]:
         """`(atol, rtol)` for one output on one runtime."""
-        said = [self.runtimes.get(runtime), self.outputs.get(output), self]
+        there = self.runtimes.get(runtime)
+        narrowest = there.outputs.get(output) if there is not None else None
+        said = [narrowest, there, self.outputs.get(output), self]
         atol = next((each.atol for each in said if each is not None and each.atol is not None), 1e-5)
         rtol = next((each.rtol for each in said if each is not None and each.rtol is not None), 1e-4)
         return atol, rtol
@@ -125,11 +135,23 @@ def write_cases(folder: Path, cases: Cases) -> None:
         ContractViolation: The cases do not all have the same names.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    bounds = cases.tolerance.model_dump_json(exclude_none=True, indent=1)
+    for name, data in case_files(cases).items():
+        _write(folder / name, data)
+
+
+def case_files(cases: Cases) -> dict[str, bytes]:
+    """The files of test cases by name, in the order in which they are to be written.
+
+    Raises:
+        ContractViolation: The cases do not all have the same names.
+    """
+    bounds = cases.tolerance.model_dump_json(exclude_none=True, exclude_defaults=True, indent=1)
     # The inputs come last: without them there are no cases yet.
-    _write(folder / TOLERANCE, bounds.encode())
-    _write(folder / EXPECTED, _packed([each.expected for each in cases.cases]))
-    _write(folder / INPUTS, _packed([each.feeds for each in cases.cases]))
+    return {
+        TOLERANCE: bounds.encode() + b"\n",
+        EXPECTED: _packed([each.expected for each in cases.cases]),
+        INPUTS: _packed([each.feeds for each in cases.cases]),
+    }
 
 
 def _difference(got: Array, expected: Array, atol: float, rtol: float) -> str:
@@ -194,8 +216,8 @@ def _read(path: Path) -> list[dict[str, Array]]:
 
 
 def _packed(rows: Sequence[Mapping[str, Array]]) -> bytes:
-    names = sorted(rows[0]) if rows else []
-    if any(sorted(each) != names for each in rows):
+    names = list(rows[0]) if rows else []
+    if any(set(each) != set(names) for each in rows):
         raise ContractViolation("the test cases do not all have the same names")
     arrays: dict[str, Array] = {}
     for name in names:
@@ -204,8 +226,31 @@ def _packed(rows: Sequence[Mapping[str, Array]]) -> bytes:
             arrays[name] = np.concatenate(column)
         else:
             arrays |= {f"{name}/{index}": each for index, each in enumerate(column)}
+    return npz(arrays)
+
+
+def npz(arrays: Mapping[str, Array]) -> bytes:
+    """Arrays by name as an `.npz`, in their order; equal arrays give equal bytes on every machine.
+
+    Numbers are written in little-endian and C order. `numpy.savez` would write the kind of machine into the
+    archive.
+    """
     packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)  # type: ignore[arg-type] # the names are the file's own
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", _ZIP_BEGINS)
+            member.compress_type, member.create_system = zipfile.ZIP_DEFLATED, 3
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, npy(array))
+    return packed.getvalue()
+
+
+def npy(array: Array) -> bytes:
+    """An array as `.npy` of version 1.0, little-endian, C order; text as fixed-width text."""
+    plain = np.asarray(_plain(array), order="C")
+    little = plain.astype(plain.dtype.newbyteorder("<"), copy=False)
+    packed = io.BytesIO()
+    np.lib.format.write_array(packed, little, version=(1, 0), allow_pickle=False)
     return packed.getvalue()
 
 
