@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,7 @@ _MODEL = {
 @click.option("--request-log", help="File of one JSON line a request; - is stderr.  [default: none]")
 @click.option("--traces", help="URL of an OpenTelemetry collector (OTLP over HTTP).  [default: none]")
 def command(*, models: tuple[str, ...], config: Path | None, **options: Any) -> int:
-    """Serve each of MODELS, and those of the configuration, until SIGTERM.
+    """Serve each of MODELS (or bundles), and those of the configuration, until SIGTERM.
 
     SIGTERM lets what is under way finish; SIGHUP reads the configuration and the models' folders again. A
     model's contract is found beside it. How requests are batched is measured at load and printed.
@@ -66,8 +67,20 @@ def command(*, models: tuple[str, ...], config: Path | None, **options: Any) -> 
     uvloop = lazy.load("uvloop", extra="serve")
     for needed in ("httptools", "orjson"):
         lazy.load(needed, extra="serve")
-    uvloop.run(_serve(partial(_settings, models, config, options)))
+    with ExitStack() as unpacked:
+        folders = tuple(_folder(each, unpacked) for each in models)
+        uvloop.run(_serve(partial(_settings, folders, config, options)))
     return 0
+
+
+def _folder(given: str, unpacked: ExitStack) -> str:
+    """What was named; an archive of a bundle is unpacked for as long as the server runs."""
+    from seatrial.model.archive import is_archive, opened
+
+    name, found, path = given.rpartition("=")
+    if not is_archive(Path(path)):
+        return given
+    return f"{name}{found}{unpacked.enter_context(opened(Path(path))).folder}"
 
 
 async def _serve(read: Callable[[], Settings]) -> None:

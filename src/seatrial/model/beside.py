@@ -13,6 +13,7 @@ from seatrial.contract import (
 )
 from seatrial.errors import NotFound
 from seatrial.model.artifact import Artifact
+from seatrial.model.bundle import bundle_around
 
 CONTRACT_NAMES = ("contract.yaml", "contract.yml")
 
@@ -34,8 +35,8 @@ def name_of(artifact: Artifact) -> str:
 def contract_of(artifact: Artifact, given: Path | None) -> tuple[Contract, str]:
     """The contract to judge a model by, and one line that says where it comes from.
 
-    Looks, in this order, at the file the user gave, `contract.yaml` beside the model (or one folder up),
-    the family's own configuration (`inference.yml` and the like), and the graph alone.
+    Looks, in this order, at the file the user gave, `contract.yaml` beside the model (or one folder up, or in
+    the bundle around it), the family's own configuration (`inference.yml` and the like), and the graph alone.
 
     Raises:
         NotFound: The file given does not exist.
@@ -50,6 +51,9 @@ def contract_of(artifact: Artifact, given: Path | None) -> tuple[Contract, str]:
         for name in CONTRACT_NAMES:
             if (folder / name).exists():
                 return load_contract(folder / name), str(folder / name)
+    bundle = bundle_around(here)
+    if bundle is not None:
+        return load_contract(bundle.folder / CONTRACT_NAMES[0]), f"of the bundle {bundle.manifest.release}"
     config = find_config(here)
     if config is not None:
         return contract_from_config(

@@ -9,13 +9,14 @@ from seatrial.contract import Cases, read_cases
 from seatrial.contract.cases import FOLDER
 from seatrial.errors import ContractViolation, ModelError, SeatrialError
 from seatrial.model import Artifact
+from seatrial.model.bundle import bundle_around
 from seatrial.serve.model import ServedModel
 
 Golden = Literal["auto", "required", "off"]
 
 
 def cases_of(artifact: Artifact, golden: Golden) -> Cases | None:
-    """The test cases of a model: beside it, or beside the folder `model` that it lies in.
+    """The test cases of a model: beside it, beside the folder `model` that it lies in, or in its bundle.
 
     Raises:
         ModelError: They are required and not there, or damaged.
@@ -24,6 +25,9 @@ def cases_of(artifact: Artifact, golden: Golden) -> Cases | None:
         return None
     here = artifact.graph.parent
     places = [here, here.parent] if here.name == "model" else [here]
+    bundle = bundle_around(here)
+    if bundle is not None:
+        places.append(bundle.folder)
     for each in places:
         if (each / FOLDER).is_dir():
             return read_cases(each / FOLDER)

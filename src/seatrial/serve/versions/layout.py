@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seatrial.contract.cases import FOLDER
 from seatrial.errors import NotFound
+from seatrial.model.bundle import is_bundle, open_bundle
 from seatrial.serve.repository import version_order
 from seatrial.serve.settings import Versions
 from seatrial.serve.stamps import Stamp, stamp_of
@@ -39,24 +40,30 @@ def find_versions(path: Path) -> list[Found]:
     """The versions that lie in `path`, oldest first.
 
     Args:
-        path: A model's file, a folder with one model or a release, or a folder of such folders.
+        path: A model's file, a folder with one model, a release or bundle, or a folder of such folders.
 
     Raises:
         NotFound: There is nothing.
+        TrustError: A bundle's manifest is damaged.
     """
     if not path.parent.is_dir():
         raise NotFound(f"there is no folder {path.parent}", hint="give a model, or a folder of versions")
     if not path.is_dir():
         return [Found(ONLY, path.resolve(), _stamp_beside(path))]
+    if is_bundle(path):
+        return [_bundle(path)]
     folders = _version_folders(path)
     if not folders:
         return [Found(ONLY, path.resolve(), stamp_of(path.resolve()))]
     shared = stamp_of(path, deep=False)  # a contract beside the versions belongs to each of them
     versions = []
-    for each in sorted(folders, key=lambda each: version_order(each.name)):
+    for each in folders:
+        if is_bundle(each):
+            versions.append(_bundle(each))
+            continue
         resolved = each.resolve()
         versions.append(Found(each.name, resolved, (*stamp_of(resolved), *shared)))
-    return versions
+    return sorted(versions, key=lambda each: version_order(each.version))
 
 
 def wanted(
@@ -93,4 +100,10 @@ def _stamp_beside(path: Path) -> Stamp:
 def _version_folders(path: Path) -> list[Path]:
     if not path.is_dir() or any(each.suffix in _A_MODEL for each in path.iterdir()):
         return []
-    return [each for each in path.iterdir() if _VERSION.fullmatch(each.name) and each.is_dir()]
+    folders = [each for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")]
+    return [each for each in folders if _VERSION.fullmatch(each.name) or is_bundle(each)]
+
+
+def _bundle(path: Path) -> Found:
+    resolved = path.resolve()
+    return Found(open_bundle(resolved).manifest.version, resolved, stamp_of(resolved))

@@ -12,8 +12,10 @@ from seatrial.contract.sample import Array
 from seatrial.errors import EngineFailure, NotFound
 from seatrial.model import Artifact, open_model
 from seatrial.model.beside import contract_of, name_of
+from seatrial.model.bundle import is_bundle, open_bundle
 from seatrial.serve.model import ServedModel, ServingOptions
 from seatrial.serve.settings import Model, Options
+from seatrial.serve.versions.bundles import open_served
 from seatrial.serve.versions.golden import cases_of, prove
 from seatrial.serve.versions.layout import ONLY, Found, find_versions
 
@@ -25,21 +27,26 @@ def name_for(path: Path) -> str:
         SeatrialError: There is no model.
     """
     newest = find_versions(path)[-1]
+    if is_bundle(newest.path):
+        return open_bundle(newest.path).manifest.name
     artifact, contract, _ = open_version(newest.path)
     if contract.source or newest.path == path.resolve():
         return contract.name or name_of(artifact)
     return path.resolve().name  # a folder of versions: what lies in it is called `1`
 
 
-def open_version(path: Path) -> tuple[Artifact, Contract, str]:
+def open_version(path: Path, runtime: str = "auto") -> tuple[Artifact, Contract, str]:
     """One version's artifact, its contract, and where that comes from.
 
     Args:
-        path: A model, or a release that holds it in its folder `model`.
+        path: A model, a bundle, or a release that holds it in its folder `model`.
+        runtime: That is to run it; a bundle has a model for each of several.
 
     Raises:
         SeatrialError: There is no model, or its contract is none.
     """
+    if is_bundle(path):
+        return open_served(path, runtime)
     try:
         artifact = open_model(path)
     except NotFound:
@@ -88,7 +95,7 @@ async def load_version(
 
 
 def _read(found: Found, model: Model) -> tuple[Artifact, Contract, Cases | None]:
-    artifact, contract, source = open_version(found.path)
+    artifact, contract, source = open_version(found.path, model.options.runtime)
     return artifact, replace(contract, source=source), cases_of(artifact, model.golden)
 
 
