@@ -25,6 +25,7 @@ from seatrial.checks._report_json import dump, from_json, load, to_json
 from seatrial.checks._report_schema import document_schema, report_schema
 from seatrial.checks._reuse import Answers
 from seatrial.checks._statistics import Interval, clopper_pearson
+from seatrial.checks._tolerance import Comparison, calibrated, compare, merge, objections
 from seatrial.checks._trial import Baseline, Check, SessionPool, Trial, accepted_model
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Chart",
     "Check",
     "CheckResult",
+    "Comparison",
     "Control",
     "Explanation",
     "Finding",
@@ -52,7 +54,9 @@ __all__ = [
     "Verdict",
     "accepted_model",
     "all_checks",
+    "calibrated",
     "clopper_pearson",
+    "compare",
     "document_schema",
     "dump",
     "explanation",
@@ -61,6 +65,8 @@ __all__ = [
     "judge",
     "load",
     "load_profile",
+    "merge",
+    "objections",
     "one_line",
     "open_trial",
     "padded",

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seatrial.runtimes._client import native_precision
     from seatrial.runtimes._divergence import Localisation, OperatorError, first_divergence, tensor_error
     from seatrial.runtimes._engine import Runtime
     from seatrial.runtimes._feed_check import Checked, FeedCheck, shape_of
@@ -39,6 +40,7 @@ __all__ = [
     "first_divergence",
     "inherited_environment",
     "length_input",
+    "native_precision",
     "open_session",
     "plain_words",
     "run_logged",
@@ -61,6 +63,7 @@ _HOMES = {
     "first_divergence": "_divergence",
     "inherited_environment": "_process",
     "length_input": "_feeds",
+    "native_precision": "_client",
     "open_session": "_open",
     "plain_words": "_words",
     "run_logged": "_process",
