@@ -12,7 +12,7 @@ from seatrial.errors import TrustError, UsageError
 from seatrial.model.bundle import Bundle
 from seatrial.model.manifest import SIGNATURES
 from seatrial.trust.dsse import MOST_BYTES, Envelope, add, read_envelope
-from seatrial.trust.gate import gate_of
+from seatrial.trust.gate import Gate, gate_of
 from seatrial.trust.keys import PrivateKey
 from seatrial.trust.statement import PAYLOAD_TYPE, read_statement, statement_of
 
@@ -45,6 +45,24 @@ def sign_bundle(bundle: Bundle, *keys: PrivateKey, despite: str = "", looked_at:
     """
     if not keys:
         raise UsageError("there is no key to sign with", hint="make one with: seatrial keys new")
+    gate, reason = vouched(bundle, despite=despite, looked_at=looked_at)
+    payload = statement_of(bundle, gate, despite=reason).to_bytes()
+    with _alone(bundle.folder / SIGNATURES):
+        envelope = _there(bundle.folder / ENVELOPE, payload) or Envelope(payload, PAYLOAD_TYPE)
+        for each in keys:
+            envelope = add(envelope, each)
+        write_whole(bundle.folder / ENVELOPE, envelope.to_bytes())
+    return envelope
+
+
+def vouched(bundle: Bundle, *, despite: str, looked_at: bool) -> tuple[Gate, str]:
+    """The verdict in a bundle whose files are as listed, and why it is signed when that does not vouch.
+
+    Raises:
+        TrustError: A file is not as listed, or the gate does not vouch for the bundle and no reason was
+            given.
+        UsageError: The reason is too long.
+    """
     if len(despite) > MOST_DESPITE:
         raise UsageError(f"the reason has {len(despite)} characters, more than {MOST_DESPITE}")
     if not looked_at:
@@ -55,14 +73,7 @@ def sign_bundle(bundle: Bundle, *keys: PrivateKey, despite: str = "", looked_at:
             f"gate: the bundle is not signed, {gate.objection}",
             hint="check the model again, or sign --despite REASON, which everybody who verifies will see",
         )
-    reason = despite.strip() if gate.objection else ""
-    payload = statement_of(bundle, gate, despite=reason).to_bytes()
-    with _alone(bundle.folder / SIGNATURES):
-        envelope = _there(bundle.folder / ENVELOPE, payload) or Envelope(payload, PAYLOAD_TYPE)
-        for each in keys:
-            envelope = add(envelope, each)
-        write_whole(bundle.folder / ENVELOPE, envelope.to_bytes())
-    return envelope
+    return gate, despite.strip() if gate.objection else ""
 
 
 def write_whole(path: Path, data: bytes) -> None:
