@@ -38,13 +38,9 @@ def packed(payload: Payload, contract: Contract) -> tuple[Kind, str, bytes]:
     """
     if isinstance(payload, str) and _decodes(contract):
         payload = contract.root / payload  # the pipeline takes a text for the name of a picture
-    if isinstance(payload, Path):
-        try:
-            payload = payload.read_bytes()
-        except OSError as error:
-            raise ContractViolation(f"'{payload.name}' cannot be read: {error.strerror}") from error
-    if isinstance(payload, bytes):
-        return "image", _suffix_of(payload), payload
+    if isinstance(payload, bytes | Path):
+        data = _read(payload) if isinstance(payload, Path) else payload
+        return "image", _suffix_of(data), data
     if isinstance(payload, str):
         return "text", ".txt", payload.encode()
     if not isinstance(payload, Mapping):
@@ -84,6 +80,13 @@ def read_npy(data: bytes) -> Array:
     """
     array: Array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
     return array.astype(object) if array.dtype.kind == "U" else array
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ContractViolation(f"'{path.name}' cannot be read: {error.strerror}") from error
 
 
 def _decodes(contract: Contract) -> bool:
