@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from seatrial.contract.pipeline import Context
 from seatrial.contract.sample import Array
@@ -16,7 +15,10 @@ from seatrial.contract.steps._values import as_array
 def _sigmoid(value: Any, _context: Context, /) -> Array:
     """1 / (1 + exp(-x)), without overflow at either end."""
     scores = as_array(value)
-    result: Array = expit(scores.astype(np.float64))
+    wide = scores.astype(np.float64)
+    # By NumPy alone: SciPy would be a third of a server's image for this one function.
+    small = np.exp(-np.abs(wide))
+    result: Array = np.where(wide >= 0, 1.0, small) / (1.0 + small)
     return result.astype(np.float64 if scores.dtype == np.float64 else np.float32)
 
 
