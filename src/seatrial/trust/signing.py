@@ -47,7 +47,7 @@ def sign_bundle(bundle: Bundle, *keys: PrivateKey, despite: str = "", looked_at:
         raise UsageError("there is no key to sign with", hint="make one with: seatrial keys new")
     gate, reason = vouched(bundle, despite=despite, looked_at=looked_at)
     payload = statement_of(bundle, gate, despite=reason).to_bytes()
-    with _alone(bundle.folder / SIGNATURES):
+    with alone(bundle.folder / SIGNATURES):
         envelope = _there(bundle.folder / ENVELOPE, payload) or Envelope(payload, PAYLOAD_TYPE)
         for each in keys:
             envelope = add(envelope, each)
@@ -134,12 +134,17 @@ def _there(path: Path, payload: bytes) -> Envelope | None:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two people may sign at once: the second waits, and no signature is lost."""
+def alone(folder: Path) -> Iterator[None]:
+    """Two may write into one folder at once: the second waits, and nothing is lost.
+
+    Raises:
+        TrustError: The folder is a link.
+        UsageError: It cannot be made.
+    """
     try:
         if folder.is_symlink():
             raise TrustError(f"link: {folder.name} leads elsewhere")
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY) if fcntl else -1
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
