@@ -19,7 +19,7 @@ from seatrial.contract.sample import Array
 from seatrial.errors import EngineFailure, UsageError
 from seatrial.model.artifact import Artifact
 from seatrial.runtimes import _launch, _wire, _words
-from seatrial.runtimes._engine import Runtime
+from seatrial.runtimes._engine import Runtime, is_in_memory, real_path
 from seatrial.runtimes._feeds import checked
 from seatrial.runtimes._session import Exercise, OperatorOutput, Resources, SessionOptions
 
@@ -73,8 +73,8 @@ class WorkerSession:
     def _task(self, engine: Mapping[str, Any]) -> dict[str, Any]:
         artifact = self.artifact
         return {
-            "graph": str(artifact.graph.resolve()),
-            "weights": str(artifact.weights.resolve()) if artifact.weights else "",
+            "graph": str(real_path(artifact.graph)),
+            "weights": str(real_path(artifact.weights)) if artifact.weights else "",
             "format": artifact.format,
             "inputs": [each.name for each in artifact.inputs],
             "parameters": [each.name for each in artifact.parameters],
@@ -84,6 +84,7 @@ class WorkerSession:
             "optimize": self.options.optimize,
             "engine": dict(engine),
             "scratch": str(self._worker.scratch),
+            "external": _external(artifact) if is_in_memory(artifact.graph) else [],
         }
 
     @property
@@ -329,6 +330,22 @@ def _refuse_unknown(runtime: Runtime, engine: Mapping[str, Any]) -> None:
             raise UsageError(f"{runtime.name} has no switch '{name}'", hint=f"it has: {known}")
         if not isinstance(value, kind):
             raise UsageError(f"the switch '{name}' of {runtime.name} takes a {kind.__name__}, not {value!r}")
+
+
+def _external(artifact: Artifact) -> list[dict[str, Any]]:
+    """The tensors that an ONNX model in memory has in other files, which its engines cannot open by path."""
+    return [
+        {
+            "name": each.name,
+            "dtype": each.dtype,
+            "shape": list(each.shape),
+            "file": str(real_path(each.file)),
+            "offset": each.offset,
+            "nbytes": each.nbytes,
+        }
+        for each in artifact.parameters
+        if artifact.format == "onnx" and each.file is not None and each.file != artifact.graph
+    ]
 
 
 def native_precision(artifact: Artifact) -> str:

@@ -46,6 +46,7 @@ class Task:
         optimize: Whether graph optimisation is on.
         engine: Engine-specific switches.
         scratch: An empty folder of this session, deleted with it.
+        external: Of a graph in memory: the tensors that lie in files beside it, as `External` has them.
     """
 
     graph: str
@@ -59,6 +60,7 @@ class Task:
     optimize: bool
     engine: Mapping[str, Any]
     scratch: str
+    external: Sequence[Mapping[str, Any]] = ()
 
 
 class Engine:
@@ -161,9 +163,20 @@ class Runtime:
 Behavior = Callable[[Runtime], Runtime]
 
 
+def real_path(path: Path | str) -> Path:
+    """A file's own path, links followed; the link's where what it means has no path: a file in memory."""
+    resolved = Path(path).resolve()
+    return resolved if resolved.exists() else Path(path).absolute()
+
+
+def is_in_memory(path: Path | str) -> bool:
+    """Whether a file has bytes and no place on a disk, such as a model that was unsealed."""
+    return Path(path).exists() and not Path(path).resolve().exists()
+
+
 def linked(source: str, folder: str, name: str) -> str:
     """A link to `source` under another file name, for engines that go by suffixes."""
     link = Path(folder) / name
     if not link.is_symlink():
-        link.symlink_to(Path(source).resolve())
+        link.symlink_to(real_path(source))
     return str(link)

@@ -9,7 +9,8 @@ from typing import Any
 
 from seatrial import lazy
 from seatrial.errors import UsageError
-from seatrial.runtimes._engine import Array, Engine, Runtime, Task, Traced
+from seatrial.runtimes._engine import Array, Engine, Runtime, Task, Traced, is_in_memory
+from seatrial.runtimes._external import External, Mapped
 
 _FATAL_ONLY = 4
 _LARGEST_PROTO = (1 << 31) - 1
@@ -32,13 +33,34 @@ class OnnxRuntimeEngine(Engine):
     def load(self, task: Task) -> None:
         """See `Engine.load`."""
         self._task = task
-        self._session = self._ort.InferenceSession(
-            task.graph, self._options(), providers=["CPUExecutionProvider"]
-        )
+        self._session = self._in_memory() if task.external else self._created(task.graph, self._options())
         if task.precision != task.native:
             self.notes.append(
                 f"{task.precision} was asked for; the CPU provider runs the graph as it is, in {task.native}"
             )
+
+    def _created(self, graph: str | bytes, options: Any) -> Any:
+        return self._ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+    def _in_memory(self) -> Any:
+        """A session of a graph whose weights are in files that are in memory only."""
+        mapped = Mapped([External(**each) for each in self._task.external])
+        graph = Path(self._task.graph).read_bytes()
+        values = mapped.values(self._ort)
+        if values is not None:
+            options = self._options()
+            options.add_external_initializers(*values)
+            try:
+                return self._created(graph, options)
+            except Exception as error:
+                # It takes values for the tensors of the graph itself, not for those of bodies of loops.
+                if "xternal data" not in str(error):
+                    raise
+        options = self._options()
+        options.add_external_initializers_from_files_in_memory(
+            *mapped.files(str(Path(self._task.graph).parent))
+        )
+        return self._created(graph, options)
 
     def _options(self, *, plain: bool = False) -> Any:
         levels = self._ort.GraphOptimizationLevel
@@ -60,6 +82,10 @@ class OnnxRuntimeEngine(Engine):
 
     def trace(self, feeds: Mapping[str, Array]) -> list[Traced]:
         """See `Engine.trace`."""
+        if self._task.external:
+            raise UsageError(
+                "a model that is in memory only, with weights beside its graph, cannot be traced"
+            )
         onnx: Any = lazy.load("onnx", extra="onnx")
         model = onnx.load(self._task.graph)
         outputs = [
@@ -70,9 +96,7 @@ class OnnxRuntimeEngine(Engine):
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
         if model.ByteSize() > _LARGEST_PROTO:
             raise UsageError("a graph over 2 GB cannot be traced")
-        session = self._ort.InferenceSession(
-            model.SerializeToString(), self._options(plain=True), providers=["CPUExecutionProvider"]
-        )
+        session = self._created(model.SerializeToString(), self._options(plain=True))
         values = session.run(outputs, dict(feeds))
         pairs = zip(outputs, values, strict=True)
         # Sequences and maps have no single array.
@@ -92,6 +116,9 @@ class OnnxRuntimeEngine(Engine):
 
     def _optimized(self) -> dict[str, int]:
         """Operators of the graph as the session rewrote it."""
+        if is_in_memory(self._task.graph):
+            self.notes.append("the optimized operators are not told: they would be written to a disk")
+            return {}
         if not lazy.installed("onnx"):
             self.notes.append("the optimized operators are not told: the package 'onnx' is not installed")
             return {}
@@ -99,7 +126,7 @@ class OnnxRuntimeEngine(Engine):
         options = self._options()
         target = Path(self._task.scratch) / "optimized.onnx"
         options.optimized_model_filepath = str(target)
-        self._ort.InferenceSession(self._task.graph, options, providers=["CPUExecutionProvider"])
+        self._created(self._task.graph, options)
         graph = onnx.load(str(target), load_external_data=False).graph
         target.unlink()
         return dict(Counter(node.op_type for node in graph.node))

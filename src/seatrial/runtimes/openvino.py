@@ -11,6 +11,7 @@ import numpy as np
 from seatrial import lazy
 from seatrial.errors import UsageError
 from seatrial.runtimes._engine import Array, Engine, Runtime, Task, Traced
+from seatrial.runtimes._external import External, Mapped
 
 _HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int8": "f32"}
 _TOLD = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "u8": "int8"}
@@ -50,9 +51,30 @@ class OpenVinoEngine(Engine):
             self.notes.append(f"{task.precision} was asked for; the kernels run in {self._told_precision()}")
 
     def _read(self) -> Any:
+        if self._task.external:
+            return self._core.read_model(self._in_memory())
         if self._task.format == "onnx":
             return self._core.read_model(self._task.graph)
         return self._core.read_model(self._task.graph, self._task.weights or "")
+
+    def _in_memory(self) -> bytes:
+        """The graph with the addresses of its weights, whose files are in memory only, for their places.
+
+        ONNX Runtime hands its tensors to OpenVINO in this way.
+        """
+        onnx: Any = lazy.load("onnx", extra="onnx")
+        tensors = [External(**each) for each in self._task.external]
+        self._mapped = Mapped(tensors)  # as long as the model is computed with
+        places = {each.name: _addressed(each, self._mapped.address(each.file)) for each in tensors}
+        model = onnx.load(self._task.graph, load_external_data=False)
+        for each in model.graph.initializer:
+            if each.name in places:
+                del each.external_data[:]
+                each.external_data.extend(
+                    onnx.StringStringEntryProto(key=key, value=value) for key, value in places[each.name]
+                )
+        graph: bytes = model.SerializeToString()
+        return graph
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -119,6 +141,11 @@ class OpenVinoEngine(Engine):
             "precision": self._told_precision(),
             "operators": dict(Counter(_layer(each) for each in self._layers())),
         }
+
+
+def _addressed(tensor: External, start: int) -> list[tuple[str, str]]:
+    place = str(start + tensor.offset)
+    return [("location", "*/_ORT_MEM_ADDR_/*"), ("offset", place), ("length", str(tensor.nbytes))]
 
 
 def _layer(info: Any) -> str:
