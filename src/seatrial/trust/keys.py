@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from seatrial.errors import TrustError, UsageError
 from seatrial.trust.keyfile import (
+    MOST_BYTES,
     parse_public,
     private_pem,
     public_pem,
@@ -159,7 +160,19 @@ def public_from_pem(pem: bytes, name: str) -> PublicKey:
 
 def is_encrypted(path: Path) -> bool:
     """Whether a private key's file needs a passphrase; False when there is no such file."""
-    return path.is_file() and b"ENCRYPTED" in path.read_bytes()[:100]
+    return b"ENCRYPTED PRIVATE KEY" in _head(path)
+
+
+def holds_private(path: Path) -> bool:
+    """Whether a file holds a private key; False when there is no such file."""
+    return b"PRIVATE KEY" in _head(path)
+
+
+def _head(path: Path) -> bytes:
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES)
 
 
 def _private(secret: Any, where: str) -> PrivateKey:
