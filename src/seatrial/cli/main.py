@@ -41,6 +41,7 @@ COMMANDS = {
     "serve": ("serve", "Serve models over the Open Inference Protocol v2, batched."),
     "api-key": ("api_key", "Make and remove the API keys of a server."),
     "client": ("client", "Ask a server: is it ready, what has it, what does it answer."),
+    "image": ("image", "Write a bundle as a container image, without an engine; push it."),
     "drift": ("drift", "Learn how a model's inputs are distributed, and see how far others are from it."),
     "selftest": ("selftest", "Break a good model in every known way; the gate must catch each."),
     "baseline": ("baseline", "List, show and accept baselines."),
