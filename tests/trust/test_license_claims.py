@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.licensing import MANIFEST, NOON, Office
 
 from seatrial.errors import TrustError, UsageError
 from seatrial.model.manifest import canonical
@@ -19,6 +18,7 @@ from seatrial.trust.dsse import Envelope, sign
 from seatrial.trust.keys import new_key
 from seatrial.trust.license import MOST_BYTES, PAYLOAD_TYPE, issue, license_bytes, read_license, unverified
 from seatrial.trust.refusals import BadLicense, WrongBundle
+from support.licensing import MANIFEST, NOON, Office
 
 
 @pytest.fixture
@@ -199,7 +199,8 @@ def test_a_content_key_opens_under_its_own_claims_only(office: Office) -> None:
     public = [office.issuer.public]
     short, long = (
         read_license(
-            issue(office.claims(expires=NOON + end), office.issuer, to=device.told.public, content_keys=keys), public
+            issue(office.claims(expires=NOON + end), office.issuer, to=device.told.public, content_keys=keys),
+            public,
         )
         for end in (timedelta(days=1), timedelta(days=999))
     )
@@ -218,7 +219,9 @@ def test_a_license_that_makes_no_sense_is_not_issued(office: Office) -> None:
 
 def test_secrets_are_in_no_representation(office: Office) -> None:
     device = office.device()
-    data = issue(office.claims(), office.issuer, to=device.told.public, content_keys={MANIFEST.digest: b"k" * 32})
+    data = issue(
+        office.claims(), office.issuer, to=device.told.public, content_keys={MANIFEST.digest: b"k" * 32}
+    )
     shown = repr(read_license(data, [office.issuer.public])) + repr(device)
     assert "ephemeral" not in shown
     assert "private" not in shown

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.licensing import Office
 
 from seatrial.errors import NotFound, TrustError, UsageError
 from seatrial.trust.device import read_device
@@ -18,6 +17,7 @@ from seatrial.trust.keys import new_key
 from seatrial.trust.machine import mark, read_parts
 from seatrial.trust.refusals import WrongMachine
 from seatrial.trust.shares import join, split
+from support.licensing import Office
 
 HERE = {"machine-id": "a1", "disk-serial": "b2", "mac": "00:11:22:33:44:55"}
 
@@ -110,7 +110,9 @@ def test_no_part_stands_in_the_files(tmp_path: Path) -> None:
     office.enroll(HERE)
     for path in tmp_path.iterdir():
         assert not any(value.encode() in path.read_bytes() for value in HERE.values() if len(value) > 2)
-    assert {oct(each.stat().st_mode & 0o777) for each in (office.device_file, tmp_path / "device.state")} == {"0o600"}
+    assert {oct(each.stat().st_mode & 0o777) for each in (office.device_file, tmp_path / "device.state")} == {
+        "0o600"
+    }
 
 
 @pytest.mark.parametrize("field", ["issuers", "created", "anchor", "strength", "signing", "key"])
@@ -153,5 +155,3 @@ def test_what_cannot_be_enrolled(tmp_path: Path) -> None:
     (tmp_path / "odd.json").write_text('{"format":"seatrial/device-public/1","id":"x","public":"AAAA"}')
     with pytest.raises(TrustError, match="is no device"):
         read_device(tmp_path / "odd.json")
-
-

@@ -30,7 +30,7 @@ from seatrial.model.manifest import canonical
 from seatrial.trust.claims import Claims, instant
 from seatrial.trust.dsse import read_envelope, sign, verify
 from seatrial.trust.keys import PrivateKey, PublicKey
-from seatrial.trust.refusals import Expired, LicenseError, Replayed, Revoked, WrongMachine
+from seatrial.trust.refusals import Expired, LicenseError, Replayed, Revoked
 from seatrial.trust.state import Ledger, State, Use
 from seatrial.trust.strictjson import from_base64, read_strictly
 
@@ -47,7 +47,6 @@ _REFUSED: dict[str, type[LicenseError]] = {
     "revoked": Revoked,
     "expired": Expired,
     "replayed": Replayed,
-    "wrong-device": WrongMachine,
 }
 
 

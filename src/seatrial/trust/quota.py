@@ -108,7 +108,9 @@ class Quota:
     @property
     def left(self) -> int:
         """Calls that can still be made."""
-        return self._at_hand + self._calls.left
+        coming = self._coming
+        on_the_way = coming.result() if coming and coming.done() and not coming.exception() else 0
+        return self._at_hand + on_the_way + self._calls.left
 
     def fill(self) -> None:
         """Fetches the first block and waits for it.
