@@ -46,7 +46,7 @@ class _Held:
     pages: mmap.mmap | None  # None: it is empty
 
     def view(self) -> memoryview:
-        return memoryview(b"" if self.pages is None else self.pages)
+        return memoryview(bytearray() if self.pages is None else self.pages)
 
     def close(self) -> None:
         """Overwrites the bytes, unless another process computes with them still, and lets go of them."""

@@ -225,6 +225,18 @@ class SealedFile:
         if bad is not None:
             raise self._explained(bad, cipher, associated)
 
+    def expect(self, context: Mapping[str, str]) -> None:
+        """Refuses a file that says it is another one.
+
+        Raises:
+            TrustError: It begins with `swapped`.
+        """
+        if dict(self.header.context) != dict(context):
+            raise TrustError(
+                f"swapped: {self.name} holds {_said(self.header.context)}, expected {_said(context)}",
+                hint=_HINT,
+            )
+
     def close(self) -> None:
         """Closes the file; once more is harmless."""
         self._file.close()
@@ -249,10 +261,7 @@ class SealedFile:
         cipher, mac = _file_keys(key, header.salt)
         if not hmac.compare_digest(self._told, hmac.digest(mac, self._start, "sha256")):
             raise TrustError(f"header: {self.name} says something else than when it was sealed", hint=_HINT)
-        if dict(header.context) != dict(context):
-            raise TrustError(
-                f"swapped: {self.name} holds {_said(header.context)}, expected {_said(context)}", hint=_HINT
-            )
+        self.expect(context)
         whole = self._first + header.size + TAG * header.chunks
         if self._size < whole:
             raise TrustError(

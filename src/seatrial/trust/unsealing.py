@@ -151,13 +151,14 @@ def _decrypt(bundle: Bundle, sealed: FileEntry, entry: FileEntry, key: bytes, me
     path = bundle.path(sealed)
     if not path.is_file():
         raise TrustError(f"missing: {sealed.path}", hint=_HINT)
+    context = {"bundle": sealing_of(bundle.manifest).bundle, "path": entry.path}
     with SealedFile(path) as file:
+        file.expect(context)
         if file.header.size != entry.size:  # before so much memory is asked for
             raise TrustError(
                 f"header: {sealed.path} announces {file.header.size:,} bytes, expected {entry.size:,}",
                 hint=_HINT,
             )
         with memory.room(entry.path, entry.size) as buffer:
-            context = {"bundle": sealing_of(bundle.manifest).bundle, "path": entry.path}
             file.decrypt_into(buffer, key, context)
     memory.show(entry.path)
