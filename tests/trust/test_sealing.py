@@ -208,9 +208,7 @@ def test_two_swapped_files(received: Bundle) -> None:
     kept = first.read_bytes()
     first.write_bytes(second.read_bytes())
     second.write_bytes(kept)
-    with pytest.raises(
-        TrustError, match=r"^swapped: inference.json.sealed holds models/paddle-json/inference.pdiparams"
-    ):
+    with pytest.raises(TrustError, match=r"^swapped: inference.json.sealed holds .*/inference.pdiparams"):
         opened(received)
 
 

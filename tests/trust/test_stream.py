@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from seatrial.errors import TrustError, UsageError
 from seatrial.model.manifest import canonical
-from seatrial.trust.stream import FORMAT, TAG, SealedFile, encrypt
+from seatrial.trust.sealed_header import FORMAT
+from seatrial.trust.stream import TAG, SealedFile, encrypt
 
 KEY = bytes(range(32))
 CONTEXT = {"bundle": "sha256:" + "a" * 64, "path": "models/onnx/model.onnx"}

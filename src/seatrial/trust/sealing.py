@@ -30,7 +30,8 @@ from seatrial.errors import NotFound, TrustError, UsageError
 from seatrial.model.bundle import Bundle, open_bundle
 from seatrial.model.manifest import NAME, ROLES, FileEntry, Manifest, ModelEntry, read_manifest
 from seatrial.trust.content_keys import new_content_key, wrap
-from seatrial.trust.stream import ALGORITHM, FORMAT, encrypt
+from seatrial.trust.sealed_header import ALGORITHM, FORMAT
+from seatrial.trust.stream import encrypt
 
 SUFFIX = ".sealed"
 MEDIA_TYPE = "application/vnd.seatrial.sealed"

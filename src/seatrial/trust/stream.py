@@ -24,14 +24,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import os
-import struct
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -39,72 +37,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from seatrial.errors import TrustError, UsageError
-from seatrial.model.manifest import canonical
+from seatrial.trust.sealed_header import MAC, MOST_CHUNKS, Header, read_start
 
-FORMAT = "seatrial/sealed/1"
-ALGORITHM = "AES-256-GCM-STREAM"
 CHUNK = 1 << 20
 TAG = 16
 THREADS = (
     2  # the cipher runs without the interpreter's lock; more threads wait for memory, not for processors
 )
-_MAGIC = b"SEASEAL1"
-_MAC = 32
-_LARGEST_HEADER = 1 << 16
-_LARGEST_CHUNK = 16 << 20
-_MOST_CHUNKS = 1 << 32
 _LOOKED_AT = 4096  # chunks that are tried when one does not open, to say that they changed places
 _HINT = "the sealed file is not as it was handed over: ask for it again"
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a sealed file says of itself.
-
-    Attributes:
-        chunk: Plain bytes of each chunk but the last.
-        size: Plain bytes in all.
-        salt: Of the derivation of its keys.
-        nonce: First bytes of every nonce.
-        key: Tells the content key, without giving it away.
-        context: What the plain bytes are: `bundle` and `path`.
-    """
-
-    chunk: int
-    size: int
-    salt: bytes
-    nonce: bytes
-    key: bytes
-    context: Mapping[str, str]
-
-    @property
-    def chunks(self) -> int:
-        """How many there are; at least one."""
-        return max(1, -(-self.size // self.chunk))
-
-    def plain(self, number: int) -> tuple[int, int]:
-        """Where a chunk begins and ends in the plain bytes."""
-        return number * self.chunk, min(self.size, (number + 1) * self.chunk)
-
-    def nonce_of(self, number: int) -> bytes:
-        """Of a chunk."""
-        return self.nonce + struct.pack(">IB", number, number == self.chunks - 1)
-
-    def to_bytes(self) -> bytes:
-        """With what stands before it, as it is authenticated."""
-        document = canonical(
-            {
-                "format": FORMAT,
-                "algorithm": ALGORITHM,
-                "chunk": self.chunk,
-                "size": self.size,
-                "salt": self.salt.hex(),
-                "nonce": self.nonce.hex(),
-                "key": self.key.hex(),
-                "context": dict(self.context),
-            }
-        )
-        return _MAGIC + struct.pack(">I", len(document)) + document
 
 
 @dataclass(frozen=True)
@@ -147,13 +88,13 @@ def encrypt(
         UsageError: The source changed while it was read, or cannot be sealed.
     """
     size = source.stat().st_size
-    if size >= _MOST_CHUNKS * chunk:
-        raise UsageError(f"{source} has {size:,} bytes, more than {_MOST_CHUNKS} chunks of {chunk}")
+    if size >= MOST_CHUNKS * chunk:
+        raise UsageError(f"{source} has {size:,} bytes, more than {MOST_CHUNKS} chunks of {chunk}")
     header = Header(chunk, size, random(32), random(7), _key_check(key), context)
     cipher, mac = _file_keys(key, header.salt)
     start = header.to_bytes()
     start += hmac.digest(mac, start, "sha256")
-    associated = start[:-_MAC]
+    associated = start[:-MAC]
     plain, sealed, written = hashlib.sha256(), hashlib.sha256(start), len(start)
     with source.open("rb") as read, target.open("xb") as write, ThreadPoolExecutor(1) as beside:
         write.write(start)
@@ -189,7 +130,7 @@ class SealedFile:
         # Never mapped: a file that somebody makes shorter meanwhile would end this process.
         self._file: BinaryIO = path.open("rb", buffering=0)
         try:
-            self._start, self._told, self.header = _read_start(self._file, self.name)
+            self._start, self._told, self.header = read_start(self._file, self.name)
             self._size = os.fstat(self._file.fileno()).st_size
         except BaseException:
             self._file.close()
@@ -249,7 +190,7 @@ class SealedFile:
 
     @property
     def _first(self) -> int:
-        return len(self._start) + _MAC
+        return len(self._start) + MAC
 
     def _checked(self, key: bytes, context: Mapping[str, str]) -> tuple[AESGCM, bytes]:
         header = self.header
@@ -341,48 +282,6 @@ class _Decryption:
         except InvalidTag:
             return False
         return True
-
-
-def _read_start(file: BinaryIO, name: str) -> tuple[bytes, bytes, Header]:
-    """What is authenticated, by what, and what it says."""
-    fixed = file.read(len(_MAGIC) + 4)
-    if fixed[: len(_MAGIC)] != _MAGIC:
-        raise TrustError(f"header: {name} is no sealed file of Seatrial", hint=_HINT)
-    length = int.from_bytes(fixed[len(_MAGIC) :], "big")
-    if length > _LARGEST_HEADER:
-        raise TrustError(f"header: {name} announces a header of {length:,} bytes", hint=_HINT)
-    document, told = file.read(length), file.read(_MAC)
-    if len(document) != length or len(told) != _MAC:
-        raise TrustError(f"truncated: {name} ends in its header", hint=_HINT)
-    try:
-        header = _header(json.loads(document))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise TrustError(f"header: that of {name} cannot be read: {error}", hint=_HINT) from error
-    if header.to_bytes() != fixed + document:
-        raise TrustError(f"header: that of {name} is not in its canonical form", hint=_HINT)
-    return fixed + document, told, header
-
-
-def _header(read: dict[str, Any]) -> Header:
-    said = read["format"]
-    if said != FORMAT and isinstance(said, str) and said.startswith("seatrial/sealed/"):
-        raise UsageError(
-            f"the file is of the format {said!r}, and this version reads {FORMAT!r}",
-            hint="take the version of Seatrial that sealed it",
-        )
-    if said != FORMAT or read["algorithm"] != ALGORITHM:
-        raise ValueError(f"{said!r} with {read['algorithm']!r} is unknown")
-    chunk, size, context = read["chunk"], read["size"], read["context"]
-    if type(chunk) is not int or not 0 < chunk <= _LARGEST_CHUNK:
-        raise ValueError(f"chunks of {chunk!r} bytes")
-    if type(size) is not int or not 0 <= size < chunk * _MOST_CHUNKS:
-        raise ValueError(f"{size!r} plain bytes")
-    if not all(isinstance(each, str) for each in context.values()):
-        raise ValueError("the context holds more than text")
-    salt, nonce, key = (bytes.fromhex(read[each]) for each in ("salt", "nonce", "key"))
-    if (len(salt), len(nonce), len(key)) != (32, 7, 16):
-        raise ValueError("salt, nonce or key has another length")
-    return Header(chunk, size, salt, nonce, key, context)
 
 
 def _file_keys(key: bytes, salt: bytes) -> tuple[AESGCM, bytes]:
