@@ -11,12 +11,10 @@ import numpy as np
 from seatrial.contract.cases import npy
 from seatrial.contract.sample import Array
 from seatrial.deliverables._deliverable import Deliverable, Handover, Item, Vector
+from seatrial.deliverables._listing import FOLDER, FORMAT
 from seatrial.deliverables._payloads import unpacked
 from seatrial.text import Text
 
-FOLDER = "samples"
-FORMAT = "seatrial/vectors/1"
-LISTING = f"{FOLDER}/vectors.json"
 REQUEST = "request.json"
 MOST_REQUEST = 1 << 20  # bytes of JSON that somebody still sends from a shell
 

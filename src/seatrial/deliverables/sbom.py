@@ -1,4 +1,4 @@
-"""The bill of materials: CycloneDX 1.6 with the model, its card, its data and the packages it ran on (`M10`)."""
+"""The bill of materials: CycloneDX 1.6 with the model, its card, its data and its packages (`M10`)."""
 
 from __future__ import annotations
 

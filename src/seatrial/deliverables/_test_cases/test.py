@@ -21,6 +21,7 @@ import os
 import platform
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,10 @@ class Paddle:
 
     def __init__(self, graph: Path) -> None:
         importlib.import_module("zlib")  # before Paddle, which brings symbols of its own
-        self.version = str(importlib.import_module(self.module).__version__)
-        self._engine: Any = importlib.import_module("paddle.inference")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it misses a compiler cache that nobody needs here
+            self.version = str(importlib.import_module(self.module).__version__)
+            self._engine: Any = importlib.import_module("paddle.inference")
         self._graph, self._onednn = graph, True
         try:
             self._predictor = self._loaded()
