@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from seatrial.cli._resolve import contract_of
+from seatrial.cli._unsealing import opened_model, opener_of, unseal_options
 from seatrial.errors import NotFound, SeatrialError, UsageError
 
 
@@ -23,32 +24,39 @@ from seatrial.errors import NotFound, SeatrialError, UsageError
 @click.option("--runtime", default="auto", show_default=True, help="See: seatrial list runtimes.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1))
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds one call may take.")
+@unseal_options
 def command(
     *,
     model: Path,
     inputs: tuple[str, ...],
     texts: tuple[str, ...],
     given: Path | None,
-    runtime: str,
-    threads: int,
-    timeout: float,
+    unseal_key: Path | None,
+    **options: Any,
 ) -> int:
     """Infer on each of INPUTS: files, folders, or .npz with arrays by input name. One JSON line a sample.
 
-    Exits with 3 when a sample could not be inferred; the others are answered all the same.
+    MODEL is a model, or a bundle; one that is sealed is opened in memory only. Exits with 3 when a sample
+    could not be inferred; the others are answered all the same.
     """
-    from seatrial.model import open_model
     from seatrial.runtimes import SessionOptions, open_session
 
-    artifact = open_model(model)
-    contract, source = contract_of(artifact, given)
-    click.echo(f"contract: {source}", err=True)
     payloads = [*_payloads(inputs), *((text, text) for text in texts)]
     if not payloads:
         raise UsageError("nothing to infer on", hint="give files, folders or --text")
     failed = 0
-    options = SessionOptions(threads=threads, timeout=timeout)
-    with open_session(artifact, runtime=runtime, options=options) as session:
+    runtime = options["runtime"]
+    opener = opener_of(unseal_key, options["passphrase_file"], options["passphrase_env"])
+    with (
+        opened_model(model, opener, runtime=runtime) as artifact,
+        open_session(
+            artifact,
+            runtime=runtime,
+            options=SessionOptions(threads=options["threads"], timeout=options["timeout"]),
+        ) as session,
+    ):
+        contract, source = contract_of(artifact, given)
+        click.echo(f"contract: {source}", err=True)
         for key, payload in payloads:
             try:
                 feeds, context = contract.prepare(payload)

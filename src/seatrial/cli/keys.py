@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seatrial.cli._holder_keys import holder
 from seatrial.cli._passphrase import asked_passphrase, given_passphrase, passphrase_options
 from seatrial.cli._roots import roots
 from seatrial.errors import UsageError
@@ -79,4 +80,5 @@ def _either(file: Path, passphrase_file: Path | None, variable: str | None) -> t
     return load_private(file, secret).public, said
 
 
+command.add_command(holder)
 command.add_command(roots)

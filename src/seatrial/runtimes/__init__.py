@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seatrial.runtimes._engine import Runtime
     from seatrial.runtimes._feed_check import Checked, FeedCheck, shape_of
     from seatrial.runtimes._feeds import checked, length_input
-    from seatrial.runtimes._open import all_runtimes, available_runtimes, open_session
+    from seatrial.runtimes._open import all_runtimes, available_runtimes, open_session, runnable
     from seatrial.runtimes._pool import Pool
     from seatrial.runtimes._process import inherited_environment, run_logged, tail_of
     from seatrial.runtimes._session import Exercise, OperatorOutput, Resources, Session, SessionOptions
@@ -44,6 +44,7 @@ __all__ = [
     "open_session",
     "plain_words",
     "run_logged",
+    "runnable",
     "shape_of",
     "tail_of",
     "tensor_error",
@@ -67,6 +68,7 @@ _HOMES = {
     "open_session": "_open",
     "plain_words": "_words",
     "run_logged": "_process",
+    "runnable": "_open",
     "shape_of": "_feed_check",
     "tail_of": "_process",
     "tensor_error": "_divergence",

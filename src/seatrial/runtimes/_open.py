@@ -5,6 +5,8 @@ from __future__ import annotations
 from seatrial import extensions
 from seatrial.errors import MissingDependency, ModelError, UnsupportedModel
 from seatrial.model.artifact import Artifact
+from seatrial.model.bundle import Bundle
+from seatrial.model.manifest import ModelEntry
 from seatrial.runtimes._client import WorkerSession
 from seatrial.runtimes._engine import Behavior, Runtime
 from seatrial.runtimes._session import Session, SessionOptions
@@ -20,11 +22,36 @@ def all_runtimes() -> dict[str, Runtime]:
 
 def available_runtimes(artifact: Artifact) -> list[str]:
     """Installed runtimes that run this artifact's format, the one `auto` takes first."""
-    names = [
-        name for name, each in all_runtimes().items() if artifact.format in each.formats and each.available()
-    ]
+    return _available(artifact.format)
+
+
+def runnable(bundle: Bundle, runtime: str = "auto") -> ModelEntry:
+    """The first model of a bundle that a runtime runs; nothing but the manifest is read.
+
+    Args:
+        bundle: Its models answer alike, the preferred one is the first.
+        runtime: A name from `all_runtimes()`, or `auto` for any that is installed.
+
+    Raises:
+        UnsupportedModel: There is none.
+    """
+    for entry in bundle.manifest.models:
+        installed = _available(entry.format)
+        if runtime in installed or (runtime == "auto" and installed):
+            return entry
+    there = ", ".join(each.format for each in bundle.manifest.models) or "none"
+    wanted = "no runtime" if runtime == "auto" else runtime
+    raise UnsupportedModel(
+        f"{wanted} is installed here that runs {bundle.manifest.release}, which has: {there}",
+        hint="pip install 'seatrial[onnx]', or the extra of another of its formats",
+    )
+
+
+def _available(name: str) -> list[str]:
+    """Installed runtimes that run a format, the preferred one first."""
+    names = [each.name for each in all_runtimes().values() if name in each.formats and each.available()]
     return sorted(
-        names, key=lambda name: (_PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED), name)
+        names, key=lambda each: (_PREFERRED.index(each) if each in _PREFERRED else len(_PREFERRED), each)
     )
 
 
