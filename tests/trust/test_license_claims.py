@@ -63,6 +63,7 @@ OTHER: dict[str, Any] = {
     "max_calls": 10**9,
     "max_rows_per_second": 10**9,
     "revocation_days": 10**4,
+    "binding": "tpm",
     "device": "sha256:" + "0" * 64,
     "machine": None,
     "online": None,

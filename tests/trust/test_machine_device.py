@@ -72,6 +72,8 @@ def test_parts_that_say_nothing_are_no_parts(tmp_path: Path) -> None:
     card = tmp_path / "sys/class/net/eth0"
     (card / "device").mkdir(parents=True)
     (card / "address").write_text("02:fc:00:00:00:01\n")  # made up, and the same on every such machine
+    (tmp_path / "sys/block/vda").mkdir(parents=True)
+    (tmp_path / "sys/block/vda/serial").write_text("rootdisk")
     assert read_parts(tmp_path) == {}
 
 

@@ -4,7 +4,7 @@
      "device": "sha256:...", "bundles": ["sha256:...", "digits@>=1.0,<2"], "features": ["serve"],
      "issued": "2026-11-21T00:00:00Z", "not_before": "...", "expires": "...", "grace_days": 7, "sequence": 1,
      "max_calls": 1000000, "max_rows_per_second": 100,
-     "machine": {"k": 3, "salt": "base64", "of": ["sha256:...", ...]},
+     "binding": "fingerprint", "machine": {"k": 3, "salt": "base64", "of": ["sha256:...", ...]},
      "revocation_days": 30,
      "online": {"url": "http://127.0.0.1:8090", "key": "base64", "device": "base64"}}
 
@@ -29,6 +29,13 @@ from seatrial.trust.refusals import BadLicense
 
 FORMAT = "seatrial/license/1"
 FEATURES = ("serve", "infer")
+BINDINGS = {
+    "tpm": "strong: the device's key is sealed in a TPM, and leaves the machine with the chip only",
+    "fingerprint": "medium: the device's key opens where enough parts of the machine are the same; who is "
+    "root there can read them and rebuild them elsewhere",
+    "none": "none: the device file works wherever it is copied to",
+    "key": "none: it is for a customer's own key, and works wherever that key is",
+}
 MOST_NUMBER = 1 << 53  # what every reader of JSON has exactly
 
 _HINT = "ask for the license again"
@@ -36,6 +43,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{1,172}={0,2}")
+_ONE_PART = "weak: one part of the machine only; whoever can write that part elsewhere can copy the device"
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,7 @@ class Claims:
         sequence: A later license of the same id replaces the earlier.
         max_calls: Rows that may be answered in all; 0: any number.
         max_rows_per_second: 0: any number.
+        binding: How the key it is for is held: see `BINDINGS`.
         machine: Which machine; None: the device key alone decides.
         revocation_days: How old the list of revocations may be; 0: none is needed.
         online: Where calls are leased; None: they are counted on the device.
@@ -104,6 +113,7 @@ class Claims:
     sequence: int = 1
     max_calls: int = 0
     max_rows_per_second: int = 0
+    binding: str = "key"
     machine: Machine | None = None
     revocation_days: int = 0
     online: Online | None = None
@@ -128,6 +138,12 @@ class Claims:
     def covers(self, *, digest: str, name: str, version: str) -> bool:
         """Whether a bundle is one of those that it is for."""
         return any(each == digest or _in_range(each, name, version) for each in self.bundles)
+
+
+def binding_words(binding: str, machine: Machine | None) -> str:
+    """How firmly a license or a device is bound to a machine, for people."""
+    one = binding == "fingerprint" and machine is not None and len(machine.of) == 1
+    return f"{binding}: {_ONE_PART if one else BINDINGS[binding]}"
 
 
 def read_claims(read: Mapping[str, Any]) -> Claims:
@@ -174,6 +190,8 @@ def checked(claims: Claims) -> Claims:
             raise ValueError(f"{name}: {getattr(claims, name)}")
     if claims.grace_days > 3660:
         raise ValueError("grace_days: more than ten years")
+    if claims.binding not in BINDINGS:
+        raise ValueError(f"binding: {claims.binding[:40]!r}")
     machine = claims.machine
     if machine is not None and not 1 <= machine.k <= len(machine.of) <= 32:
         raise ValueError(f"machine: {machine.k} of {len(machine.of)}")
@@ -211,6 +229,7 @@ def _claims(given: dict[str, Any]) -> Claims:
         grace_days=_number(given["grace_days"]),
         sequence=_number(given["sequence"]),
         max_calls=_number(given.get("max_calls", 0)),
+        binding=_text(given["binding"]),
         max_rows_per_second=_number(given.get("max_rows_per_second", 0)),
         revocation_days=_number(given.get("revocation_days", 0)),
         machine=None if machine is None else read_machine(machine),

@@ -38,6 +38,7 @@ from seatrial.trust.refusals import (
     WrongMachine,
 )
 from seatrial.trust.revocation import DAY, RevocationCheck
+from seatrial.trust.sealing import is_sealed, plain_manifest
 from seatrial.trust.state import Ledger, MemoryLedger, State
 
 LOOK_SECONDS = 1.0
@@ -153,6 +154,8 @@ class Guard:
             ClockBack: The bundle is younger than the clock says it is now.
         """
         claims = self.license.claims
+        if is_sealed(manifest):  # a license speaks of what was sealed
+            manifest = plain_manifest(manifest)
         if not claims.covers(digest=manifest.digest, name=manifest.name, version=manifest.version):
             raise WrongBundle(
                 f"the license {claims.id} is not for {manifest.release} ({manifest.digest[:19]}...), "

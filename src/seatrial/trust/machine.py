@@ -84,12 +84,12 @@ def _line(path: Path) -> str:
 
 
 def _disk(folder: Path) -> str:
-    """The first disk that says its serial number."""
+    """The first disk that says its serial number; virtual ones say a name, which others have as well."""
     for disk in _sorted(folder):
         serial = (
             _line(disk / "serial") or _line(disk / "device" / "serial") or _line(disk / "device" / "wwid")
         )
-        if serial:
+        if any(each.isdigit() for each in serial):
             return serial
     return ""
 
