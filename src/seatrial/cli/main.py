@@ -35,6 +35,7 @@ COMMANDS = {
     "diagnose": ("diagnose", "Find out why a deployed model differs from its training side."),
     "infer": ("infer", "Run samples through the contract's pipeline and the model."),
     "bundle": ("bundle", "Make a bundle of a model: everything that a stranger needs."),
+    "selfcheck": ("selfcheck", "Try a bundle on the machine that received it."),
     "verify": ("verify", "Verify a bundle: its bytes, who signed them, the verdict inside."),
     "sign": ("sign", "Sign a bundle, if the gate vouches for it."),
     "seal": ("seal", "Encrypt the models of a bundle for those who hold a key."),

@@ -4,6 +4,7 @@ from seatrial.deliverables._assembly import Order, all_deliverables, handover_of
 from seatrial.deliverables._deliverable import LANGUAGES, Deliverable, Handover, Item, Kind, Vector
 from seatrial.deliverables._diff import BundleDiff, bundle_diff
 from seatrial.deliverables._diff_text import told
+from seatrial.deliverables._selfcheck import Line, Selfcheck, selfcheck
 
 __all__ = [
     "LANGUAGES",
@@ -12,11 +13,14 @@ __all__ = [
     "Handover",
     "Item",
     "Kind",
+    "Line",
     "Order",
+    "Selfcheck",
     "Vector",
     "all_deliverables",
     "bundle_diff",
     "handover_of",
+    "selfcheck",
     "told",
     "write_bundle",
 ]

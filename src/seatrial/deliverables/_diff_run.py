@@ -107,15 +107,22 @@ def decision(task: str, answer: Any) -> Any:
     return {name: answer.get(name) for name in fields}
 
 
-def same(one: Any, two: Any) -> bool:
-    """Whether two answers say the same, up to the last digits of numbers."""
+def same(one: Any, two: Any, *, near: float = NEAR) -> bool:
+    """Whether two answers say the same, up to the last digits of numbers.
+
+    Args:
+        one: An answer.
+        two: Another.
+        near: By how much numbers may differ, as a share of the larger, or at all where both are small.
+    """
     if isinstance(one, Mapping) and isinstance(two, Mapping):
-        return one.keys() == two.keys() and all(same(one[name], two[name]) for name in one)
+        return one.keys() == two.keys() and all(same(one[name], two[name], near=near) for name in one)
     if isinstance(one, list) and isinstance(two, list):
-        return len(one) == len(two) and all(map(same, one, two))
+        pairs = zip(one, two, strict=False)
+        return len(one) == len(two) and all(same(*pair, near=near) for pair in pairs)
     if isinstance(one, float) or isinstance(two, float):
         numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (one, two))
-        return numbers and math.isclose(one, two, rel_tol=NEAR, abs_tol=NEAR)
+        return numbers and math.isclose(one, two, rel_tol=near, abs_tol=near)
     return bool(one == two)
 
 

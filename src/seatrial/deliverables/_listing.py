@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 from seatrial.contract import Contract
 from seatrial.contract.sample import Array, Payload
 from seatrial.deliverables._payloads import read_npy, unpacked
-from seatrial.errors import ContractViolation, UsageError
+from seatrial.errors import ContractViolation, NotFound, TrustError, UsageError
 from seatrial.model.bundle import Bundle
 from seatrial.model.manifest import safe_path
 
@@ -41,7 +42,8 @@ class Listed:
 def read_listing(bundle: Bundle, contract: Contract) -> Iterator[Listed]:
     """The golden vectors of a bundle, one by one; none when it carries none.
 
-    Only files that the manifest lists are read, each compared with its digest.
+    Only files that the manifest lists are read, each compared with its digest. A sealed bundle that is open
+    in memory is read as well.
 
     Raises:
         ContractViolation: The listing or a file of it is damaged.
@@ -52,7 +54,7 @@ def read_listing(bundle: Bundle, contract: Contract) -> Iterator[Listed]:
     if bundle.manifest.file(NAME) is None:
         return
     try:
-        listing = json.loads(bundle.read(NAME))
+        listing = json.loads(_bytes(bundle, "vectors.json"))
         if listing["format"] != FORMAT:
             raise UsageError(
                 f"{NAME} is of the format {listing['format']!r}, and this version reads {FORMAT!r}",
@@ -76,5 +78,16 @@ def _vector(bundle: Bundle, contract: Contract, line: Mapping[str, Any], outputs
     )
 
 
-def _bytes(bundle: Bundle, path: str) -> bytes:
-    return bundle.read(safe_path(f"{FOLDER}/{path}"))
+def _bytes(bundle: Bundle, name: str) -> bytes:
+    path = safe_path(f"{FOLDER}/{name}")
+    entry = bundle.manifest.file(path)
+    if entry is None:
+        raise NotFound(f"{NAME} names {path}, which the manifest does not list")
+    data = bundle.path(entry).read_bytes()
+    found = "sha256:" + hashlib.sha256(data).hexdigest()
+    if found != entry.sha256:
+        raise TrustError(
+            f"changed: {path} has the digest {found}, expected {entry.sha256}",
+            hint="what was received is not what was handed over: ask for the bundle again",
+        )
+    return data
