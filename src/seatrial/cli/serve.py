@@ -91,13 +91,17 @@ async def _serve(read: Callable[[], Settings]) -> None:
     assembly = assemble(settings)
     address = await assembly.start(click.echo)
     settle()
-    for name in (*settings.models, *settings.pipelines):
-        click.echo(f"ready: {address}/v2/models/{name}  (and {address}/v1/models/{name}/predict)")
     await until_signalled(
         assembly.server,
         told=lambda name: click.echo(f"{name}: finishing what is under way", err=True),
         hung_up=partial(_reload, assembly, read),
+        ready=partial(_ready, address, (*settings.models, *settings.pipelines)),
     )
+
+
+def _ready(address: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        click.echo(f"ready: {address}/v2/models/{name}  (and {address}/v1/models/{name}/predict)")
 
 
 def _reload(assembly: Assembly, read: Callable[[], Settings]) -> None:

@@ -17,6 +17,7 @@ from seatrial import extensions
 from seatrial.checks import Report, Verdict
 from seatrial.contract import Contract, HeldOut
 from seatrial.deliverables._deliverable import Deliverable, Handover, Item
+from seatrial.deliverables._vectors import make_vectors
 from seatrial.errors import NotFound, TrustError, UsageError
 from seatrial.model import Artifact
 from seatrial.model.bundle import Bundle, open_bundle
@@ -70,11 +71,12 @@ def handover_of(order: Order, *, progress: Callable[[str], None] = lambda _: Non
         ModelError: The models do not answer alike.
         UsageError: A name cannot be used, two models are of one format, or the configuration cannot be read.
     """
-    from seatrial.deliverables._vectors import make_vectors
-
     _check(order)
+    hyperparameters = _hyperparameters(order.config)
     progress(f"asking {len(order.models)} models for {order.count} golden vectors")
-    vectors, cases = make_vectors(order.contract, order.models, order.held_out, order.count)
+    vectors, cases = make_vectors(
+        order.contract, order.models, order.held_out, order.count, progress=progress
+    )
     return Handover(
         name=order.name,
         version=order.version,
@@ -85,7 +87,7 @@ def handover_of(order: Order, *, progress: Callable[[str], None] = lambda _: Non
         cases=cases,
         vectors=vectors,
         config=order.config,
-        hyperparameters=_hyperparameters(order.config),
+        hyperparameters=hyperparameters,
         previous=order.previous,
         extra={**order.extra, **({"despite": order.despite} if order.despite else {})},
     )

@@ -16,7 +16,7 @@ FILES = {"labels": "labels.txt", "vocabulary": "vocabulary.txt"}
 
 
 def _make(handover: Handover) -> Iterator[Item]:
-    files = {what: name for what, name in FILES.items() if _fits(getattr(handover.contract, what))}
+    files = {what: name for what, name in FILES.items() if getattr(handover.contract, what)}
     # Where it was read from is a path of the sender's machine.
     contract = replace(handover.contract, files=files, source="")
     with tempfile.TemporaryDirectory(prefix="seatrial-contract-") as folder:
@@ -29,11 +29,6 @@ def _make(handover: Handover) -> Iterator[Item]:
                 each.read_bytes(),
                 "text/plain" if listed else "application/yaml",
             )
-
-
-def _fits(names: tuple[str, ...]) -> bool:
-    """Whether a file of one name a line gives them back."""
-    return bool(names) and not any("\n" in each or "\r" in each for each in names)
 
 
 DELIVERABLE = Deliverable(

@@ -151,7 +151,8 @@ def _unpacked(archive: Path, aside: Path) -> Path:
 
 
 def _take(tar: tarfile.TarFile, aside: Path) -> Path:
-    manifest = _first(tar)
+    members = iter(tar)  # one of them: each begins anew
+    manifest = _first(tar, next(members, None))
     needed = sum(each.size for each in manifest.files)
     free = shutil.disk_usage(aside).free
     if needed > free:
@@ -160,7 +161,7 @@ def _take(tar: tarfile.TarFile, aside: Path) -> Path:
     folder.mkdir()
     (folder / NAME).write_bytes(manifest.to_bytes())
     left, signatures = {each.path: each.size for each in manifest.files}, MOST_SIGNATURES
-    for member in tar:
+    for member in members:
         path = _inside(member, _top(manifest))
         if path.split("/")[0] == SIGNATURES and path.count("/") == 1:
             signatures -= member.size
@@ -180,8 +181,7 @@ def _take(tar: tarfile.TarFile, aside: Path) -> Path:
     return folder
 
 
-def _first(tar: tarfile.TarFile) -> Manifest:
-    member = tar.next()
+def _first(tar: tarfile.TarFile, member: tarfile.TarInfo | None) -> Manifest:
     if member is None or not member.isreg() or PurePosixPath(member.name).name != NAME:
         raise TrustError(f"the archive does not begin with {NAME}", hint=_HINT)
     if member.size > MOST_BYTES:

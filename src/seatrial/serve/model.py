@@ -79,6 +79,7 @@ class ServedModel:
             raise ModelError(f"{first.where}: {first.message}", hint=first.hint)
         self.name, self.version = name, version
         self.artifact = replace(artifact, inputs=narrowed(artifact, contract))
+        self._outputs = _named(artifact, contract)
         self.check = FeedCheck(self.artifact.inputs, self.artifact)
         self.contract = contract
         self.options = options or ServingOptions()
@@ -105,8 +106,8 @@ class ServedModel:
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
-        """Specs of the graph."""
-        return self.artifact.outputs
+        """Specs of the graph under the contract's names, which are the same in every format."""
+        return self._outputs
 
     @property
     def ready(self) -> bool:
@@ -228,6 +229,15 @@ class ServedModel:
             self._let_go = self._let_go or asyncio.Event()
             await self._let_go.wait()
         await self.batcher.drain()
+
+
+def _named(artifact: Artifact, contract: Contract) -> tuple[TensorSpec, ...]:
+    """The outputs of a graph as the contract calls them; it binds them by their order."""
+    if len(contract.outputs) != len(artifact.outputs):
+        return artifact.outputs
+    return tuple(
+        replace(spec, name=said.name) for spec, said in zip(artifact.outputs, contract.outputs, strict=True)
+    )
 
 
 def _session(artifact: Artifact, runtime: str, options: ServingOptions, stamp: Stamp) -> Any:

@@ -173,6 +173,7 @@ async def until_signalled(
     *,
     told: Callable[[str], None] = lambda _: None,
     hung_up: Callable[[], None] = lambda: None,
+    ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Waits for SIGTERM or SIGINT, then stops the server; a second signal does not wait for anybody.
 
@@ -180,6 +181,7 @@ async def until_signalled(
         server: That listens.
         told: The name of the signal.
         hung_up: Called at each SIGHUP, which stops nothing.
+        ready: Called once signals are heeded: who is told earlier may send one that kills.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -195,6 +197,7 @@ async def until_signalled(
         loop.add_signal_handler(each, signalled, each.name)
     loop.add_signal_handler(signal.SIGHUP, hung_up)
     try:
+        ready()
         await stop.wait()
         await server.stop()
     finally:
