@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 @click.option(
     "--artifact", is_flag=True, help="The bundle itself in the media types of CNCF ModelPack, no server."
 )
-@click.option("--slim", is_flag=True, help="Only what the server reads; the bundle inside is then not whole.")
 @click.option(
     "--compression",
     default="gzip",
@@ -94,7 +93,6 @@ def _made(bundle: Bundle, artifact: bool, out: Path | None, options: dict[str, A
             architecture=options["arch"],
             extra=runtimes[0] if runtimes else "",
             more=tuple(each for each in options["extras"] if each == "trace"),
-            slim=options["slim"],
             compression=options["compression"],
             lock=options["lock"],
             refresh=options["refresh_base"],

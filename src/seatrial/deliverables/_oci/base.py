@@ -32,6 +32,7 @@ from seatrial.errors import TrustError, UsageError
 
 MOST_BYTES = 64 << 30  # of one layer unpacked; larger is a bomb
 MOST_DOCUMENT = 8 << 20  # of a manifest or configuration
+HOME = "opt/seatrial"  # in the image: a virtual environment of the base's Python
 OLDEST_PYTHON = (3, 11)
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
@@ -65,6 +66,11 @@ class Base:
     architecture: str
     python: str
     version: tuple[int, int]
+
+    @property
+    def packages(self) -> str:
+        """Where the packages of our own environment go (PEP 405), apart from what the base has."""
+        return f"{HOME}/lib/python{self.version[0]}.{self.version[1]}/site-packages"
 
 
 def base_from_layout(path: Path, architecture: str, folder: Path, *, digest: str = "") -> Base:

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 import seatrial
-from seatrial.deliverables._oci.base import Base
+from seatrial.deliverables._oci.base import HOME, Base
 from seatrial.deliverables._oci.layers import Entry, below
 from seatrial.errors import UsageError
 from seatrial.model.bundle import Bundle
@@ -21,14 +21,34 @@ from seatrial.model.manifest import NAME, SIGNATURES, FileEntry, ModelEntry
 from seatrial.runtimes import all_runtimes
 
 BUNDLE = "bundle"
-APP = "opt/seatrial/app"
+PYTHON = f"{HOME}/bin/python"
+PROGRAM = f"{HOME}/bin/seatrial"
 SETTINGS = "etc/seatrial/serve.yaml"
 PORT, GRPC_PORT = 8000, 8001
 
 # The rooms of the workshop, which production does without (house rule: `serve` imports none of them).
 _WORKSHOP = frozenset({"checks", "converters", "deliverables", "diagnosis", "faults", "selftest"})
-_SERVED = frozenset({"contract", "labels", "config", "test", "model"})
 _TEST_CASES = "test_cases/"
+
+_PROGRAM = f"""\
+#!/{PYTHON}
+import sys
+
+from seatrial.cli.main import main
+
+sys.exit(main())
+"""
+_SELFTEST = f"""\
+#!/{PYTHON}
+import asyncio
+import sys
+from pathlib import Path
+
+from seatrial.serve.selftest import selftest
+from seatrial.serve.settings import read_settings
+
+sys.exit(0 if asyncio.run(selftest(read_settings(Path("/{SETTINGS}")), print)) else 1)
+"""
 
 
 @dataclass(frozen=True)
@@ -71,26 +91,25 @@ def choose(bundle: Bundle, extra: str = "") -> Choice:
 def server(base: Base) -> Iterator[Entry]:
     """Seatrial itself, as far as a server needs it, and its two programs."""
     package = Path(seatrial.__file__).parent
-    yield from below(package, f"{APP}/seatrial", keep=_of_the_server)
+    yield from below(package, f"{base.packages}/seatrial", keep=_of_the_server)
     told = f"Metadata-Version: 2.1\nName: seatrial\nVersion: {seatrial.__version__}\n"
-    yield Entry(f"{APP}/seatrial-{seatrial.__version__}.dist-info/METADATA", told.encode())
-    first = f"#!{base.python}\n".encode()
-    yield Entry("selftest", first + Path(__file__).with_name("selftest.py").read_bytes(), executable=True)
-    program = b"import sys\n\nfrom seatrial.cli.main import main\n\nsys.exit(main())\n"
-    yield Entry("usr/local/bin/seatrial", first + program, executable=True)
+    yield Entry(f"{base.packages}/seatrial-{seatrial.__version__}.dist-info/METADATA", told.encode())
+    where = f"home = {base.python.rpartition('/')[0]}\ninclude-system-site-packages = false\n"
+    yield Entry(f"{HOME}/pyvenv.cfg", where.encode())
+    yield Entry(PYTHON, target=base.python)
+    yield Entry(PROGRAM, _PROGRAM.encode(), executable=True)
+    yield Entry("selftest", _SELFTEST.encode(), executable=True)
 
 
-def models(bundle: Bundle, choice: Choice, *, slim: bool) -> Iterator[Entry]:
-    """The files of the models: of all, or of the one that is served."""
-    for each in bundle.manifest.of_role("model"):
-        if not slim or _folder(each.path) == _folder(choice.model.graph):
-            yield _entry(bundle, each)
+def models(bundle: Bundle) -> Iterator[Entry]:
+    """The files of the models."""
+    return (_entry(bundle, each) for each in bundle.manifest.of_role("model"))
 
 
-def config(bundle: Bundle, choice: Choice, *, slim: bool) -> Iterator[Entry]:
-    """Everything else of the bundle, or what the server reads of it; and how it is to serve."""
+def config(bundle: Bundle, choice: Choice) -> Iterator[Entry]:
+    """Everything else of the bundle, which stays whole; and how it is to serve."""
     for each in bundle.manifest.files:
-        if each.role != "model" and (not slim or each.role in _SERVED):
+        if each.role != "model":
             yield _entry(bundle, each)
     yield Entry(f"{BUNDLE}/{NAME}", bundle.manifest.to_bytes())
     signatures = bundle.folder / SIGNATURES
@@ -106,9 +125,8 @@ def proves_itself(bundle: Bundle) -> bool:
 
 def settings(bundle: Bundle, choice: Choice) -> str:
     """`serve.yaml` of the image: a model that fails its own test cases does not serve."""
-    preferred = bundle.manifest.models[0] == choice.model
     served = {
-        "path": f"/{BUNDLE}" if preferred else f"/{BUNDLE}/{choice.model.graph}",
+        "path": f"/{BUNDLE}",  # the server verifies it, and takes the model that the runtime runs
         "golden": "required" if proves_itself(bundle) else "auto",
         "options": {"runtime": choice.runtime},
     }
@@ -128,7 +146,3 @@ def _of_the_server(path: str) -> bool:
 def _entry(bundle: Bundle, entry: FileEntry) -> Entry:
     path = bundle.path(entry)
     return Entry(f"{BUNDLE}/{entry.path}", path, executable=bool(path.stat().st_mode & 0o100))
-
-
-def _folder(path: str) -> str:
-    return "/".join(path.split("/")[:2])

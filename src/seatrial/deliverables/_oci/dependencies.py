@@ -25,7 +25,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import seatrial
-from seatrial.deliverables._oci.base import MACHINES, Base
+from seatrial.deliverables._oci.base import HOME, MACHINES, Base
 from seatrial.deliverables._oci.blob import LAYER, Blob, Layer, canonical
 from seatrial.deliverables._oci.compression import SUFFIXES, Compression
 from seatrial.deliverables._oci.layers import Entry, below, write_layer
@@ -44,9 +44,8 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "paddle": ("paddlepaddle", "setuptools"),
     "trace": ("opentelemetry-exporter-otlp-proto-http", "opentelemetry-sdk"),
 }
-FOLDER = "opt/seatrial/lib"
-PINS = "opt/seatrial/requirements.txt"
-RULES = 1  # of what is kept; another number makes the cache forget
+PINS = f"{HOME}/requirements.txt"
+RULES = 2  # of what is kept; another number makes the cache forget
 _OLDEST_LIBC = (2, 28)
 _SECONDS = 1800
 
@@ -121,7 +120,7 @@ def dependencies(needs: Needs, base: Base, *, progress: Callable[[str], None]) -
         target = Path(folder) / "lib"
         _install(pins, base, target)
         layer = write_layer(
-            _entries(target, pins),
+            _entries(target, pins, base.packages),
             needs.cache,
             f"dependencies: {count} packages",
             compression=needs.compression,
@@ -249,10 +248,10 @@ def _installer(base: Base) -> list[str]:
     ]  # fmt: skip
 
 
-def _entries(target: Path, pins: str) -> Iterator[Entry]:
+def _entries(target: Path, pins: str, folder: str) -> Iterator[Entry]:
     yield Entry(PINS, pins.encode())
-    for each in below(target, FOLDER, keep=kept):
-        path = each.path.removeprefix(f"{FOLDER}/")
+    for each in below(target, folder, keep=kept):
+        path = each.path.removeprefix(f"{folder}/")
         if isinstance(each.content, Path) and path.endswith(".dist-info/RECORD"):
             yield replace(each, content=_record(each.content), executable=False)
         else:

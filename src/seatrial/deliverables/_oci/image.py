@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.deliverables._oci import contents
-from seatrial.deliverables._oci.base import Base
+from seatrial.deliverables._oci.base import HOME, Base
 from seatrial.deliverables._oci.blob import CONFIG, MANIFEST, Layer, Package, json_blob
 from seatrial.deliverables._oci.compression import Compression
-from seatrial.deliverables._oci.dependencies import FOLDER
 from seatrial.deliverables._oci.layers import Entry, write_layer
 from seatrial.errors import TrustError
 from seatrial.model.bundle import Bundle
@@ -25,7 +24,6 @@ _SECOND = 1_000_000_000  # Docker counts nanoseconds
 
 _HEALTH = {"Interval": 30 * _SECOND, "Timeout": 10 * _SECOND, "StartPeriod": 120 * _SECOND, "Retries": 3}
 _ENVIRONMENT = {
-    "PYTHONPATH": f"/{contents.APP}:/{FOLDER}",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUNBUFFERED": "1",
     "PYTHONNOUSERSITE": "1",
@@ -45,7 +43,6 @@ class Parts:
         base: What it stands on.
         dependencies: What the server imports.
         choice: Which model, by which runtime.
-        slim: Whether only what the server reads goes in; then the bundle in the image is not whole.
         compression: Of the layers.
     """
 
@@ -53,7 +50,6 @@ class Parts:
     base: Base
     dependencies: Layer
     choice: contents.Choice
-    slim: bool = False
     compression: Compression = "gzip"
 
 
@@ -84,11 +80,9 @@ def build_image(parts: Parts, folder: Path, *, progress: Callable[[str], None]) 
         *(_named(each, "base") for each in parts.base.layers),
         _named(parts.dependencies, "dependencies"),
         layer(contents.server(parts.base), "server", "seatrial"),
+        layer(contents.models(bundle), "model", f"models of {bundle.manifest.release}"),
         layer(
-            contents.models(bundle, choice, slim=parts.slim), "model", f"models of {bundle.manifest.release}"
-        ),
-        layer(
-            contents.config(bundle, choice, slim=parts.slim),
+            contents.config(bundle, choice),
             "config",
             f"{bundle.manifest.release} {bundle.digest}",
         ),
@@ -134,7 +128,7 @@ def _package(parts: Parts, layers: list[Layer]) -> Package:
 
 
 def _config(parts: Parts) -> dict[str, Any]:
-    run = [parts.base.python, "-m", "seatrial.cli.main"]
+    run = [f"/{contents.PROGRAM}"]
     ready = [*run, "client", "ready", f"http://127.0.0.1:{contents.PORT}", "--timeout", "8", "--retries", "0"]
     return {
         "User": USER,
@@ -152,6 +146,7 @@ def _config(parts: Parts) -> dict[str, Any]:
 def _environment(base: Mapping[str, Any]) -> list[str]:
     said = dict(each.partition("=")[::2] for each in base.get("Env") or ())
     said.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    said["PATH"] = f"/{HOME}/bin:{said['PATH']}"
     return [f"{name}={value}" for name, value in sorted({**said, **_ENVIRONMENT}.items())]
 
 

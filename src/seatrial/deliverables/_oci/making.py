@@ -31,7 +31,6 @@ class ImageOrder:
         architecture: `amd64` or `arm64`.
         extra: Which runtime: `onnx`, `openvino` or `paddle`; empty: what suits the preferred model.
         more: Further extras, such as `trace`.
-        slim: Whether only what the server reads goes in.
         compression: Of the layers.
         lock: Hashed requirements; None for those that this Seatrial was tested with.
         cache: Folder that keeps bases and dependencies.
@@ -44,7 +43,6 @@ class ImageOrder:
     architecture: str = "amd64"
     extra: str = ""
     more: tuple[str, ...] = ()
-    slim: bool = False
     compression: Compression = "gzip"
     lock: Path | None = None
     refresh: bool = False
@@ -71,7 +69,7 @@ def make_image(
     base = find_base(order, folder, progress=progress)
     needs = Needs((choice.extra, *order.more), order.lock or lock_file(), order.cache, order.compression)
     installed = dependencies(needs, base, progress=progress)
-    parts = Parts(bundle, base, installed, choice, order.slim, order.compression)
+    parts = Parts(bundle, base, installed, choice, order.compression)
     return build_image(parts, folder, progress=progress)
 
 
