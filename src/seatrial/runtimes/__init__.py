@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seatrial.runtimes._engine import Runtime
     from seatrial.runtimes._feed_check import Checked, FeedCheck, shape_of
     from seatrial.runtimes._feeds import checked, length_input
+    from seatrial.runtimes._lots import Lot, Portion, joined
     from seatrial.runtimes._open import all_runtimes, available_runtimes, open_session, runnable
     from seatrial.runtimes._pool import Pool
     from seatrial.runtimes._process import inherited_environment, run_logged, tail_of
@@ -26,9 +27,11 @@ __all__ = [
     "Exercise",
     "FeedCheck",
     "Localisation",
+    "Lot",
     "OperatorError",
     "OperatorOutput",
     "Pool",
+    "Portion",
     "Resources",
     "Runtime",
     "Session",
@@ -39,6 +42,7 @@ __all__ = [
     "describe",
     "first_divergence",
     "inherited_environment",
+    "joined",
     "length_input",
     "native_precision",
     "open_session",
@@ -54,8 +58,10 @@ _HOMES = {
     "Checked": "_feed_check",
     "FeedCheck": "_feed_check",
     "Localisation": "_divergence",
+    "Lot": "_lots",
     "OperatorError": "_divergence",
     "Pool": "_pool",
+    "Portion": "_lots",
     "Runtime": "_engine",
     "all_runtimes": "_open",
     "available_runtimes": "_open",
@@ -63,6 +69,7 @@ _HOMES = {
     "describe": "_words",
     "first_divergence": "_divergence",
     "inherited_environment": "_process",
+    "joined": "_lots",
     "length_input": "_feeds",
     "native_precision": "_client",
     "open_session": "_open",

@@ -15,6 +15,7 @@ from seatrial.contract.sample import Array
 from seatrial.contract.tensor import TensorSpec
 from seatrial.model.artifact import Artifact
 from seatrial.runtimes._feeds import checked, length_input
+from seatrial.runtimes._lots import Lot, Portion
 
 _FEW = 4096  # numbers; of more, the library behind `vdot` may want threads
 
@@ -69,17 +70,21 @@ class _Plan:
 
     def fits(self, array: Any, names: dict[str, int]) -> bool:
         """Whether an array plainly is what is wanted."""
-        if type(array) is not np.ndarray or array.dtype != self.dtype or array.ndim != self.ndim:
+        if type(array) is not np.ndarray:
             return False
-        shape = array.shape
-        if not array.size:
+        return self.formed(array.dtype, array.shape, names) and self.valued(array)
+
+    def formed(self, dtype: np.dtype[Any], shape: tuple[int, ...], names: dict[str, int]) -> bool:
+        """Whether type and shape are plainly what is wanted."""
+        if dtype != self.dtype or len(shape) != self.ndim or 0 in shape:
             return False
         for axis, size in self.fixed:
             if shape[axis] != size:
                 return False
-        for axis, name in self.named:
-            if names.setdefault(name, shape[axis]) != shape[axis]:
-                return False
+        return all(names.setdefault(name, shape[axis]) == shape[axis] for axis, name in self.named)
+
+    def valued(self, array: Array) -> bool:
+        """Whether the values plainly are what is wanted."""
         if not self.judged:
             return True
         if self.unbounded and array.size <= _FEW:
@@ -131,6 +136,36 @@ class FeedCheck:
         passed.shape = shape_of(passed) if self._shape is None else self._shape
         return passed
 
+    def formed(self, forms: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]) -> int:
+        """How many rows there are in tensors of these types and shapes.
+
+        0: they do not plainly fit, or rows of several requests cannot stand one behind the other.
+        """
+        if not self.plain or len(forms) != len(self._plans):
+            return 0
+        names: dict[str, int] = {}
+        rows = {forms[each.name][1][:1] for each in self._plans if each.name in forms}
+        for plan in self._plans:
+            if plan.name not in forms or not plan.batch or not plan.formed(*forms[plan.name], names):
+                return 0
+        return rows.pop()[0] if len(rows) == 1 else 0
+
+    def lot(self, feeds: dict[str, Array], rows: int) -> Lot | None:
+        """Requests of one form, when the values of all of them plainly fit.
+
+        Args:
+            feeds: In the graph's order, the requests' rows one behind the other; as `formed` wants them.
+            rows: Of each.
+        """
+        for plan in self._plans:
+            if not plan.valued(feeds[plan.name]):
+                return None
+        return self.vouched_lot(feeds, rows)
+
+    def vouched_lot(self, feeds: dict[str, Array], rows: int) -> Lot:
+        """Likewise, where another process of ours looked at the values."""
+        return Lot(feeds, self.specs, rows, shape_of(feeds) if self._shape is None else self._shape)
+
     def vouched(self, feeds: Mapping[str, Array]) -> Checked:
         """Feeds in the graph's order that passed these very specs already, in another process of ours."""
         passed = Checked(feeds)
@@ -139,13 +174,15 @@ class FeedCheck:
         passed.shape = shape_of(passed) if self._shape is None else self._shape
         return passed
 
-    def __call__(self, feeds: Mapping[str, Array]) -> Checked:
+    def __call__(self, feeds: Mapping[str, Array]) -> Checked | Portion:
         """The feeds in the graph's order.
 
         Raises:
             ContractViolation: As `checked`.
         """
         if type(feeds) is Checked and (feeds.specs is self.specs or feeds.specs == self.specs):
+            return feeds
+        if type(feeds) is Portion and self._passed(feeds.lot):
             return feeds
         found = self.quick(feeds)
         if found is not None:
@@ -156,6 +193,13 @@ class FeedCheck:
         passed.specs, passed.shape = self.specs, shape_of(passed)
         passed.rows = passed[self._first].shape[0] if self._first is not None else 1
         return passed
+
+    def _passed(self, lot: Lot) -> bool:
+        if lot.specs is not self.specs:
+            if lot.specs != self.specs:
+                return False
+            lot.specs = self.specs  # the next of the lot need not be compared
+        return True
 
 
 def shape_of(feeds: Mapping[str, Array]) -> tuple[Any, ...]:

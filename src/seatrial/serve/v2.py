@@ -10,6 +10,7 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,10 @@ DATATYPES = {
     "INT8": "int8", "INT16": "int16", "INT32": "int32", "INT64": "int64",
     "FP16": "float16", "FP32": "float32", "FP64": "float64", "BYTES": "string",
 }  # fmt: skip
-_NUMPY = {name: np.dtype(dtype) for name, dtype in DATATYPES.items() if dtype != "string"}
+NUMPY = {name: np.dtype(dtype) for name, dtype in DATATYPES.items() if dtype != "string"}
 _NAMES = {dtype: name for name, dtype in DATATYPES.items()}
 # By the dtype itself: its name is put together anew each time one asks for it.
-_TYPES = {dtype: name for name, dtype in _NUMPY.items()}
+_TYPES = {dtype: name for name, dtype in NUMPY.items()}
 HEADER_LENGTH_NAME = "Inference-Header-Content-Length"
 HEADER_LENGTH = HEADER_LENGTH_NAME.lower().encode()
 _LARGEST = 1 << 40  # of one axis: more elements than any body holds
@@ -158,7 +159,7 @@ def _tensor(
     size = own.get("binary_data_size") if isinstance(own, dict) else None
     if size is None:
         refuse_shared_memory(own or (), where)
-        return name, from_json(entry.get("data"), kind, _NUMPY.get(kind), shape, where), offset
+        return name, from_json(entry.get("data"), kind, NUMPY.get(kind), shape, where), offset
     if type(size) is not int or size < 0 or offset + size > len(view):
         left = len(view) - offset
         raise ContractViolation(
@@ -210,7 +211,7 @@ def from_bytes(
     """
     if kind == "BYTES":
         return _texts_from_bytes(memoryview(raw), shape, where, decode=decode)
-    dtype = _NUMPY[kind]
+    dtype = NUMPY[kind]
     needed = math.prod(shape) * dtype.itemsize
     if len(raw) != needed:
         raise ContractViolation(
@@ -256,6 +257,8 @@ def write_answer(
     Raises:
         ContractViolation: An output was asked for that the model does not have.
     """
+    if not request.outputs and not request.binary:
+        return [_all_in_json(model, version, request.id, specs, outputs)], None
     wanted = chosen(request, specs)
     told: list[dict[str, Any]] = []
     tail: list[bytes] = []
@@ -271,15 +274,40 @@ def write_answer(
             entry["parameters"] = {"binary_data_size": len(raw)}
             tail.append(raw)
         else:
-            entry["data"] = (
-                [_text(each) for each in array.ravel()] if array.dtype.kind in "OUS" else _plain(array)
-            )
+            entry["data"] = _values(array)
         told.append(entry)
     answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": told}
     if request.id:
         answer["id"] = request.id
     head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
     return [head, *tail], len(head) if tail else None
+
+
+def _all_in_json(
+    model: str, version: str, given: str, specs: Sequence[TensorSpec], outputs: Sequence[Array]
+) -> bytes:
+    """The usual answer: what is the same in each is written once and kept."""
+    parts = [_opening(model, version)]
+    for place, spec in enumerate(specs):
+        array = outputs[place]
+        parts += (
+            b"," if place else b"",
+            _entry(spec.name, datatype_of(array), array.shape),
+            orjson.dumps(_values(array), option=orjson.OPT_SERIALIZE_NUMPY),
+            b"}",
+        )
+    parts.append(b'],"id":%b}' % orjson.dumps(given) if given else b"]}")
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _opening(model: str, version: str) -> bytes:
+    return orjson.dumps({"model_name": model, "model_version": version})[:-1] + b',"outputs":['
+
+
+@lru_cache(maxsize=1024)
+def _entry(name: str, kind: str, shape: tuple[int, ...]) -> bytes:
+    return orjson.dumps({"name": name, "datatype": kind, "shape": shape})[:-1] + b',"data":'
 
 
 def chosen(request: InferRequest, specs: Sequence[TensorSpec]) -> list[tuple[int, bool]]:
@@ -299,8 +327,10 @@ def chosen(request: InferRequest, specs: Sequence[TensorSpec]) -> list[tuple[int
     return [(places[name], binary) for name, binary in request.outputs.items()]
 
 
-def _plain(array: Array) -> Array:
-    """The numbers one after the other, as the JSON writer takes them."""
+def _values(array: Array) -> Array | list[str]:
+    """The values one after the other, as the JSON writer takes them."""
+    if array.dtype.kind in "OUS":
+        return [_text(each) for each in array.ravel()]
     if array.dtype.isnative and array.flags.c_contiguous:
         return array.reshape(-1)
     return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).ravel()

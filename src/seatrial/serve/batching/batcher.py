@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from seatrial.contract.feeds import digest, join, split
+from seatrial.contract.feeds import digest, split
 from seatrial.contract.sample import Array
 from seatrial.errors import ContractViolation, EngineFailure, SeatrialError, Unavailable
-from seatrial.runtimes import shape_of
+from seatrial.runtimes import joined, shape_of
 from seatrial.serve.batching.device import Device
 from seatrial.serve.batching.queueing import Policy, Queue, Request, Run
 
@@ -176,7 +176,7 @@ class Batcher:
         run = Run(now, device.number, sum(each.rows for each in batch))
         for each in batch:
             each.run = run
-        feeds = join([each.feeds for each in batch])
+        feeds = joined([each.feeds for each in batch])
         device.begin(feeds, lambda outcome: self._ended(batch, outcome, run))
 
     def _ended(self, batch: list[Request], outcome: list[Array] | SeatrialError, run: Run) -> None:

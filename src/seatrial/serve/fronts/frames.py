@@ -32,11 +32,11 @@ _LONGEST = 1 << 31
 class Kind(IntEnum):
     """What a frame says."""
 
-    INFER = 1  # front: tensors for a model
+    INFER = 1  # front: tensors for a model, of one request or of some that are alike
     WHOLE = 2  # front: a request as it came
     CANCEL = 3  # front: this client is gone
     COUNT = 4  # front: an answer that it gave by itself
-    ANSWER = 5  # hub: tensors
+    ANSWER = 5  # hub: tensors, likewise
     RESPONSE = 6  # hub: the bytes of a response
     FREE = 7  # either: nothing looks at a place in your shared memory any more
     SETTINGS = 8  # hub: how to listen
@@ -73,8 +73,12 @@ class Frame:
         """The decoded JSON."""
         return orjson.loads(self.said)
 
-    def tensors(self) -> tuple[tuple[Any, ...], list[str], list[Array]]:
+    def tensors(self, count: int = 0) -> tuple[tuple[Any, ...], list[str], list[Array]]:
         """What the layout is about, and the tensors with their names.
+
+        Args:
+            count: Requests whose tensors stand one behind the other; each array has an axis for them in
+                front. 0: there is no such axis.
 
         Raises:
             BrokenLine: The bytes do not fit the layout.
@@ -82,7 +86,8 @@ class Frame:
         about, entries = _unpacked(self.layout)
         arrays: list[Array] = []
         try:
-            for (name, dtype, shape), flat in zip(entries, self.chunks, strict=True):
+            for (name, dtype, each), flat in zip(entries, self.chunks, strict=True):
+                shape = (count, *each) if count else each
                 if dtype is None:
                     arrays.append(v2.from_bytes(flat.data, "BYTES", shape, name))
                 else:

@@ -7,7 +7,7 @@ else goes to the hub as it came and is answered there, so that nothing is done i
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -15,21 +15,29 @@ import orjson
 
 from seatrial.contract import TensorSpec
 from seatrial.errors import SeatrialError
+from seatrial.runtimes import Lot
 from seatrial.serve import v2
 from seatrial.serve.access.guard import Gate
+from seatrial.serve.call import Call, made_id
 from seatrial.serve.fronts.frames import Frame, Kind, chunk_of, layout_of
 from seatrial.serve.fronts.line import Line
-from seatrial.serve.fronts.models import Target
 from seatrial.serve.limits import Limits, Room
 from seatrial.serve.rest.connection import Connection
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.rest.front import admitted
+from seatrial.serve.rest.gather import Gatherer, Member
+from seatrial.serve.rest.heads import Heads
+from seatrial.serve.rest.targets import Target
 from seatrial.serve.rest.tensors import header_length, write_outputs
 
 # Of a checked inference the hub needs the others: routes go by them.
 _READ_HERE = frozenset(
     (b"host", b"content-length", b"content-type", b"accept", b"accept-encoding", b"user-agent", b"connection")
 )
+
+
+_MOST_NUMBERS = 0xFFFFFFFF
+_GONE = (None, None)
 
 
 class ForwardingFront:
@@ -45,7 +53,9 @@ class ForwardingFront:
         self._line, self.limits = line, limits
         self.gate, self.room = gate or Gate(), Room(limits.memory)
         self.connections: set[Connection] = set()
+        self._heads = Heads()
         self.targets: Mapping[str, Target] = {}
+        self._gatherer = Gatherer(self._ask_all, self._ask_alone)
         self._asked: dict[int, tuple[Exchange, v2.InferRequest | None]] = {}
         self._number = 0
 
@@ -53,14 +63,20 @@ class ForwardingFront:
         """A protocol for one new connection."""
         admit = partial(admitted, self.gate) if self.gate.closed else None
         return Connection(
-            self.handle, self.refuse, self.limits, self.connections, admit=admit, room=self.room
-        )
+            self.handle, self.refuse, self.limits, self.connections,
+            admit=admit, room=self.room, heads=self._heads,
+        )  # fmt: skip
 
     def handle(self, exchange: Exchange) -> None:
-        """Sends one request to the hub."""
+        """Sends one request to the hub, now or together with others at the end of this turn of the loop."""
         target = self.targets.get(exchange.path) if exchange.method == "POST" else None
-        if target is None or not self._infer(exchange, target):
+        exchange.call.complete = time.monotonic()
+        if target is None:
             self._whole(exchange)
+        elif self._gatherer.take(exchange, target):
+            exchange.answered = self._count  # should its client leave before the hub knows of it
+        else:
+            self._ask_alone(exchange, target)
 
     def refuse(self, exchange: Exchange, why: SeatrialError) -> None:
         """Answers a request that could not be read, and tells the hub."""
@@ -71,31 +87,63 @@ class ForwardingFront:
         exchange.fail(why)
 
     def answered(self, frame: Frame) -> None:
-        """Takes the hub's answer to one request."""
-        exchange, request = self._asked.pop(frame.number, (None, None))
-        if exchange is None:
-            return  # its client is gone
-        exchange.cancel = None
+        """Takes the hub's answer to one request, or to some that are alike."""
         if frame.kind == Kind.RESPONSE:
-            exchange.release()
-            exchange.response = [frame.chunks[0].tobytes()]
-            exchange.connection.flush()
-        elif request is not None:
-            try:
-                (model, version, exchange.call.version, exchange.call.degraded), names, arrays = (
-                    frame.tensors()
-                )
-            except SeatrialError as error:
-                exchange.fail(error)
-                return
-            write_outputs(exchange, request, model, version, _named(tuple(names)), arrays)
+            exchange, _ = self._asked.pop(frame.number, _GONE)
+            if exchange is not None:
+                exchange.cancel = None
+                exchange.release()
+                exchange.response = [frame.chunks[0].tobytes()]
+                exchange.connection.flush()
+            return
+        numbers: list[int] = frame.told()
+        asked = [self._asked.pop(number, _GONE) for number in numbers]
+        try:
+            (model, version, served, degraded), names, arrays = frame.tensors(len(numbers))
+        except SeatrialError as error:
+            for exchange, _ in asked:
+                if exchange is not None:
+                    exchange.fail(error)
+            return
+        specs = _named(tuple(names))
+        for place, (exchange, request) in enumerate(asked):
+            if exchange is None or request is None:
+                continue  # its client is gone
+            exchange.call.version, exchange.call.degraded = served, degraded
+            write_outputs(exchange, request, model, version, specs, [each[place] for each in arrays])
+
+    def _ask_all(self, target: Target, lot: Lot, members: Sequence[Member]) -> None:
+        """Sends requests that were gathered, as one frame."""
+        said = []
+        first = self._number + 1
+        if first + len(members) > _MOST_NUMBERS:
+            first = 1
+        self._number = first + len(members) - 1
+        for number, (exchange, request, _) in enumerate(members, first):
+            exchange.answered = None
+            said.append(self._said(exchange, {}))
+            self._asked[number] = exchange, request
+            exchange.cancel = partial(self._cancel, number)
+        one = [each[: lot.rows] for each in lot.feeds.values()]
+        self._line.send(
+            Kind.INFER,
+            first,
+            layout=layout_of((target.name, target.version, target.known), list(lot.feeds), one),
+            said=orjson.dumps(said),
+            chunks=[chunk_of(each) for each in lot.feeds.values()],
+        )
+
+    def _ask_alone(self, exchange: Exchange, target: Target) -> None:
+        exchange.answered = None
+        if not self._infer(exchange, target):
+            self._whole(exchange)
 
     def _infer(self, exchange: Exchange, target: Target) -> bool:
         """Sends tensors, unless the request is not plainly one for them."""
-        headers = exchange.headers
         try:
             exchange.plain()
-            request = v2.read_request(exchange.body, header_length(headers.get(v2.HEADER_LENGTH)))
+            length = header_length(exchange.headers.get(v2.HEADER_LENGTH))
+            request = v2.read_request(exchange.body, length)
         except SeatrialError:
             return False
         if request.outputs and (target.outputs is None or not request.outputs.keys() <= target.outputs):
@@ -103,23 +151,27 @@ class ForwardingFront:
         feeds = request.feeds if target.check is None else target.check.quick(request.feeds)
         if feeds is None:
             return False
-        call = exchange.call
-        call.identify(headers)
-        others = {k.decode("latin-1"): v.decode("latin-1") for k, v in headers.items() if k not in _READ_HERE}
-        said = (
-            exchange.began, exchange.close, exchange.version, _client(exchange),
-            call.log_id, call.traceparent, call.key, request.parameters, others,
-        )  # fmt: skip
         arrays = list(feeds.values())
         self._ask(
             Kind.INFER,
             exchange,
             request,
             layout=layout_of((target.name, target.version, target.known), list(feeds), arrays),
-            said=said,
+            said=[self._said(exchange, request.parameters)],
             chunks=[chunk_of(each) for each in arrays],
         )
         return True
+
+    @staticmethod
+    def _said(exchange: Exchange, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What the hub is told of an inference beside its tensors."""
+        call, headers = exchange.call, exchange.headers
+        call.identify(headers)
+        others = {k.decode("latin-1"): headers[k].decode("latin-1") for k in headers.keys() - _READ_HERE}
+        return (
+            call.complete, exchange.began, exchange.close, exchange.version, _client(exchange),
+            call.log_id, call.traceparent, call.key, parameters, others,
+        )  # fmt: skip
 
     def _whole(self, exchange: Exchange) -> None:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in exchange.headers.items()}
@@ -139,19 +191,17 @@ class ForwardingFront:
         layout: bytes = b"",
         chunks: list[Any],
     ) -> None:
-        number = self._number = (self._number + 1) & 0xFFFFFFFF
-        self._asked[number] = (exchange, request)
+        number = self._number = self._number % _MOST_NUMBERS + 1
+        self._asked[number] = exchange, request
         exchange.cancel = partial(self._cancel, number)
-        self._line.send(
-            kind, number, stamp=time.monotonic(), layout=layout, said=orjson.dumps(said), chunks=chunks
-        )
+        self._line.send(kind, number, layout=layout, said=orjson.dumps(said), chunks=chunks)
 
     def _cancel(self, number: int) -> None:
         if self._asked.pop(number, None) is not None:
             self._line.send(Kind.CANCEL, number)
 
-    def _count(self, call: Any, status: int) -> None:
-        said = (call.began, call.client, call.log_id, call.error, status)
+    def _count(self, call: Call, status: int) -> None:
+        said = (call.began, call.client, call.log_id or made_id(), call.error, status)
         self._line.send(Kind.COUNT, stamp=time.monotonic(), said=orjson.dumps(said))
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
+import orjson
+
+from seatrial.contract.sample import Array
+from seatrial.serve.call import Call
 from seatrial.serve.fronts.frames import Frame, Kind, chunk_of, layout_of
 from seatrial.serve.fronts.line import Line
 from seatrial.serve.fronts.models import Offer
@@ -16,7 +21,10 @@ from seatrial.serve.rest.connection import Connection
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.service import Answering, InferenceService
-from seatrial.serve.status import OK
+from seatrial.serve.status import GONE, OK
+from seatrial.serve.watching.instruments import Instruments
+
+_SMALL = 16 << 10  # bytes of an answer that is sent together with others
 
 _log = logging.getLogger("seatrial.serve")
 
@@ -48,7 +56,9 @@ class Hub:
         self._service, self._front, self._offer = service, front, offer
         self._listening, self._lost = listening, lost
         self.line = Line(self._received, self._gone, ours=ours, theirs=theirs)
-        self._asked: dict[int, Exchange] = {}
+        self._loop = asyncio.get_running_loop()
+        self._asked: dict[int, Exchange | Inference] = {}
+        self._answers: dict[bytes, list[tuple[int, list[Any]]]] = {}  # of this turn of the loop, by layout
         self._does: dict[int, Callable[[Frame], None]] = {
             Kind.INFER: self._infer,
             Kind.WHOLE: self._whole,
@@ -84,57 +94,94 @@ class Hub:
             each.lost()
         self._lost()
 
-    def _exchange(self, frame: Frame, began: float, version: str, peer: str, *, close: bool) -> Exchange:
+    def exchange(self, number: int, began: float, version: str, peer: str, *, close: bool) -> Exchange:
+        """What stands for a request that a front has read."""
         # Its routes want nothing of a connection but who is there and that what is answered is sent.
-        exchange = Exchange(cast(Connection, _Asked(self, frame.number, peer)), began)
+        exchange = Exchange(cast(Connection, _Asked(self, number, peer)), began)
         exchange.close, exchange.version = close, version
-        self._asked[frame.number] = exchange
+        self._asked[number] = exchange
         return exchange
 
-    def _infer(self, frame: Frame) -> None:
-        began, close, http, peer, log_id, trace, key, parameters, headers = frame.told()
-        exchange = self._exchange(frame, began, http, peer, close=close)
-        exchange.answered = self._front.instruments.answered
-        call = exchange.call
-        call.complete, call.route = frame.stamp, "infer"
-        call.log_id, call.traceparent, call.client, call.key = log_id, trace, peer, key
-        call.parameters = parameters
-        if headers:
-            exchange.headers.update({k.encode("latin-1"): v.encode("latin-1") for k, v in headers.items()})
-        try:
-            (name, version, known), names, arrays = frame.tensors()
-            exchange.method, exchange.path = "POST", f"/v2/models/{name}/infer"  # for the log
-            feeds = dict(zip(names, arrays, strict=True))
-            check = self._offer.check(known)
-            model = self._service.model(name, version, call)
-            done = partial(self._inferred, exchange, frame.number, model)
-            asked = feeds if check is None else check.vouched(feeds)
-            exchange.cancel = self._service.infer(model, asked, done, call, arrived=frame.stamp)
-        except Exception as error:  # noqa: BLE001 - one request's bug must not end the others
-            exchange.fail(error)
+    @property
+    def instruments(self) -> Instruments:
+        """That count for all fronts."""
+        return self._front.instruments
 
-    def _inferred(self, exchange: Exchange, number: int, model: Answering, outcome: Outcome) -> None:
+    def _infer(self, frame: Frame) -> None:
+        """Asks for one request, or for some that are alike: each for itself, though they came together."""
+        members: list[Any] = frame.told()
+        portions: list[Mapping[str, Array]] = []
+        name = version = ""
+        wrong: Exception | None = None
+        try:
+            (name, version, known), names, arrays = frame.tensors(len(members))
+            portions = self._portions(known, names, arrays)
+        except Exception as error:  # noqa: BLE001 - a bug in one frame must not end the others
+            wrong = error
+        path, service = f"/v2/models/{name}/infer", self._service
+        for place, told in enumerate(members):
+            asked = Inference(self, frame.number + place, path, told)
+            self._asked[asked.number] = asked
+            if wrong is not None:
+                asked.fail(wrong)
+                continue
+            call = asked.call
+            try:
+                model = service.model(name, version, call)
+                done = partial(self._inferred, asked, model)
+                asked.cancel = service.infer(model, portions[place], done, call, arrived=call.complete)
+            except Exception as error:  # noqa: BLE001 - one request's bug must not end the others
+                asked.fail(error)
+
+    def _portions(
+        self, known: int, names: Sequence[str], arrays: Sequence[Array]
+    ) -> list[Mapping[str, Array]]:
+        """The feeds of each request of a frame; those that came together stay together."""
+        check, count = self._offer.check(known), arrays[0].shape[0]
+        if count == 1 or check is None:
+            alone = [dict(zip(names, each, strict=True)) for each in zip(*arrays, strict=True)]
+            return [each if check is None else check.vouched(each) for each in alone]
+        feeds = {name: each.reshape(-1, *each.shape[2:]) for name, each in zip(names, arrays, strict=True)}
+        lot = check.vouched_lot(feeds, arrays[0].shape[1])
+        return [lot.portion(place) for place in range(count)]
+
+    def _inferred(self, asked: Inference, model: Answering, outcome: Outcome) -> None:
+        if self._asked.get(asked.number) is not asked:
+            return  # its client is gone
+        asked.cancel = None  # it knows the request, which knows this one: together they would stay
         if isinstance(outcome, BaseException):
-            exchange.fail(outcome)
+            asked.fail(outcome)
             return
-        if number not in self._asked:
-            return
-        call = exchange.call
+        call = asked.call
         about = (model.name, model.version, call.version, call.degraded)
         try:
             layout = layout_of(about, [each.name for each in model.outputs], outcome)
             chunks = [chunk_of(each) for each in outcome]
         except Exception as error:  # noqa: BLE001 - an output that cannot cross is this request's alone
-            exchange.fail(error)
+            asked.fail(error)
             return
-        del self._asked[number]
-        exchange.response, exchange.cancel = (), None
-        self.line.send(Kind.ANSWER, number, layout=layout, chunks=chunks)
+        del self._asked[asked.number]
+        if sum(map(len, chunks)) < _SMALL:
+            if not self._answers:
+                self._loop.call_soon(self._answer)
+            self._answers.setdefault(layout, []).append((asked.number, chunks))
+        else:
+            self.line.send(Kind.ANSWER, layout=layout, said=orjson.dumps([asked.number]), chunks=chunks)
         self._front.instruments.answered(call, OK)
+
+    def _answer(self) -> None:
+        """Sends the answers of this turn of the loop, those that are alike in one frame."""
+        answers, self._answers = self._answers, {}
+        for layout, alike in answers.items():
+            numbers = [number for number, _ in alike]
+            parts = zip(*[chunks for _, chunks in alike], strict=True)
+            chunks = [b"".join(each) for each in parts]
+            self.line.send(Kind.ANSWER, layout=layout, said=orjson.dumps(numbers), chunks=chunks)
+        self.line.flush()
 
     def _whole(self, frame: Frame) -> None:
         began, close, http, peer, method, path, query, headers = frame.told()
-        exchange = self._exchange(frame, began, http, peer, close=close)
+        exchange = self.exchange(frame.number, began, http, peer, close=close)
         exchange.method, exchange.path, exchange.query = method, path, query
         exchange.headers.update({k.encode("latin-1"): v.encode("latin-1") for k, v in headers.items()})
         exchange.body = frame.chunks[0].tobytes()
@@ -155,8 +202,48 @@ class Hub:
 
     def _respond(self, number: int) -> None:
         exchange = self._asked.pop(number, None)
-        if exchange is not None and exchange.response:
+        if isinstance(exchange, Exchange) and exchange.response:
             self.line.send(Kind.RESPONSE, number, chunks=[b"".join(exchange.response)])
+
+
+class Inference:
+    """One request for tensors that a front has read and looked at.
+
+    Args:
+        hub: Of the front.
+        number: Of the request.
+        path: For the log.
+        told: By the front; `ForwardingFront` says it.
+    """
+
+    __slots__ = ("_close", "_hub", "_path", "_version", "call", "cancel", "number")
+
+    def __init__(self, hub: Hub, number: int, path: str, told: Sequence[Any]) -> None:
+        complete, began, close, http, peer, log_id, trace, key, parameters, headers = told
+        self.number, self._hub, self._path = number, hub, path
+        self._close, self._version = close, http
+        self.call = Call(
+            log_id=log_id, traceparent=trace, parameters=parameters, key=key, client=peer, route="infer",
+            began=began, complete=complete,
+        )  # fmt: skip
+        if headers:
+            self.call.headers = {k.encode("latin-1"): v.encode("latin-1") for k, v in headers.items()}
+        self.cancel: Callable[[], None] | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """Answers with the error, in the words of a server without fronts."""
+        call = self.call
+        exchange = self._hub.exchange(self.number, call.began, self._version, call.client, close=self._close)
+        exchange.call, exchange.method, exchange.path = call, "POST", self._path
+        exchange.answered = self._hub.instruments.answered
+        exchange.fail(error)
+
+    def lost(self) -> None:
+        """Its client is gone, or the front."""
+        cancel, self.cancel = self.cancel, None
+        if cancel is not None:
+            cancel()
+        self._hub.instruments.answered(self.call, GONE)
 
 
 class _Asked:

@@ -81,16 +81,17 @@ class Line(asyncio.Protocol):
         if self._transport is None:
             return
         if not self._out:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._out += pack(Frame(kind, number, stamp, layout, said), chunks, self._writer)
 
     def close(self) -> None:
         """Sends what is to be sent and ends the line."""
-        self._flush()
+        self.flush()
         if self._transport is not None:
             self._transport.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Sends what is to be sent now."""
         out, self._out = self._out, []
         if out and self._transport is not None:
             self._transport.write(b"".join(out))

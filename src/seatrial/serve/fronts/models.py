@@ -7,36 +7,15 @@ it came. So a front that knows less than the hub for a moment, while a model is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
 from seatrial.contract import TensorSpec
-from seatrial.errors import NotFound
 from seatrial.runtimes import FeedCheck
 from seatrial.serve.model import ServedModel
 from seatrial.serve.repository import Repository
-
-
-@dataclass(frozen=True)
-class Target:
-    """What one path leads to.
-
-    Attributes:
-        name: The model asked for.
-        version: The version asked for; empty: the hub decides.
-        known: Number of the specs, for the hub; 0: the feeds were not checked.
-        check: Checks feeds; None: the hub does.
-        outputs: Names of the outputs; None: they depend on the version.
-    """
-
-    name: str
-    version: str
-    known: int
-    check: FeedCheck | None
-    outputs: frozenset[str] | None
+from seatrial.serve.rest.targets import Target, alike, entries, outputs_of
 
 
 class Offer:
@@ -57,27 +36,17 @@ class Offer:
 
     def table(self) -> bytes:
         """What fronts are told, as JSON."""
-        entries: list[Any] = []
-        for name in dict.fromkeys(each.name for each in self._repository.models):
-            models = [each for each in self._repository.models if each.name == name]
-            entries.append([_path(name), name, "", *self._specs(models)])
-            versions = {each.version: each.version for each in models}
-            for version in {**versions, **self._repository.aliases(name)}:
-                try:
-                    asked = self._repository.model(name, version)
-                except NotFound:
-                    continue  # an alias whose version has gone
-                entries.append([_path(name, version), name, version, *self._specs([asked])])
-        return orjson.dumps(entries)
+        told = [
+            (path, name, version, *self._specs(models))
+            for path, name, version, models in entries(self._repository)
+        ]
+        return orjson.dumps(told)
 
     def _specs(self, models: Sequence[ServedModel]) -> tuple[int, Any, Any]:
         """Number, inputs and names of outputs that these versions have in common."""
-        names = {tuple(each.name for each in model.outputs) for model in models}
-        outputs = names.pop() if len(names) == 1 else None
-        inputs = {model.inputs for model in models}
-        if len(inputs) > 1 or not all(model.check.plain for model in models):
+        outputs, specs = outputs_of(models), models[0].inputs
+        if not alike(models):
             return 0, None, outputs
-        specs = inputs.pop()
         number = self._numbers.get(specs)
         if number is None:
             number = self._numbers[specs] = len(self._checks)
@@ -98,7 +67,3 @@ def _target(
     if inputs is not None:
         check = FeedCheck([TensorSpec(**{**each, "shape": tuple(each["shape"])}) for each in inputs])
     return Target(name, version, known, check, None if outputs is None else frozenset(outputs))
-
-
-def _path(name: str, version: str = "") -> str:
-    return f"/v2/models/{quote(name)}" + (f"/versions/{quote(version)}" if version else "") + "/infer"

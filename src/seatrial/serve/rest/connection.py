@@ -19,6 +19,7 @@ from seatrial.errors import SeatrialError, Unavailable
 from seatrial.serve.access.tls import subject
 from seatrial.serve.limits import Limits, Room
 from seatrial.serve.rest.exchange import Exchange
+from seatrial.serve.rest.heads import Head, Heads, lasting
 from seatrial.serve.status import Refusal
 
 LINGER = 2.0  # seconds that a client which was refused midway has to read why
@@ -38,6 +39,7 @@ class Connection(asyncio.Protocol):
         admit: Called with each request as soon as its head is there; raises when it may not go on;
             None: each may.
         room: For the bodies of all connections.
+        heads: That connections of the same front and limits have parsed.
     """
 
     def __init__(
@@ -49,9 +51,12 @@ class Connection(asyncio.Protocol):
         *,
         admit: Callable[[Exchange], None] | None = None,
         room: Room | None = None,
+        heads: Heads | None = None,
     ) -> None:
         self._handle, self._refuse, self.limits, self._all = handle, refuse, limits, connections
         self._admit, self.room = admit, room or Room(limits.memory)
+        self._heads = heads or Heads()
+        self._parsed: Head | None = None  # of the message that was parsed last, if it may come again
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
@@ -97,6 +102,49 @@ class Connection(asyncio.Protocol):
         """Bytes came."""
         if self._deaf:
             return
+        if self._now is None:
+            end = data.find(b"\r\n\r\n") + 4
+            head = self._heads.known.get(data[:end])
+            if head is not None and len(data) == end + head.length:
+                self._known(head, data)
+                return
+            self._parse(data)
+            parsed, self._parsed = self._parsed, None
+            if parsed is not None and self._now is None and not self._deaf:
+                self._heads.learn(data, parsed)
+        else:
+            self._parse(data)
+            self._parsed = None
+
+    def _known(self, head: Head, data: bytes) -> None:
+        """A whole request whose head came before: it was parsed, and found to be within the limits, then."""
+        exchange = Exchange(self, time.monotonic(), head.headers.copy())
+        exchange.method, exchange.path, exchange.query = head.method, head.path, head.query
+        exchange.version = head.version
+        self._since = self._loop.time()
+        room, length = self.room, head.length
+        try:
+            if self._admit is not None:
+                self._admit(exchange)
+            if room.taken + length > room.size:
+                raise _full()
+        except SeatrialError as error:
+            self._now = exchange
+            self._refused(error)
+            return
+        if length:
+            exchange.body = data[-length:]
+            room.taken += length
+            exchange.held = length
+        exchange.close = self._deaf = self._last
+        pending = self._pending
+        pending.append(exchange)
+        self._handle(exchange)
+        if len(pending) >= self.limits.pipelined and not self._paused and self._transport:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -158,6 +206,10 @@ class Connection(asyncio.Protocol):
         if self._head + len(self._url) > limits.head or len(headers) > limits.headers:
             self._watch_head(forced=True)
             return
+        if lasting(headers):
+            self._parsed = Head(
+                exchange.method, exchange.path, exchange.query, exchange.version, headers.copy(), length
+            )
         if self._admit is not None:
             try:
                 self._admit(exchange)
@@ -225,7 +277,9 @@ class Connection(asyncio.Protocol):
         while pending and pending[0].response is not None:
             exchange = pending.popleft()
             response = exchange.response or ()
-            if len(response) == 2:
+            if len(response) == 1:
+                transport.write(response[0])
+            elif len(response) == 2:
                 transport.write(response[0] + response[1])
             else:
                 transport.writelines(response)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -44,11 +45,13 @@ class Exchange:
         "path", "query", "response", "version",
     )  # fmt: skip
 
-    def __init__(self, connection: Connection, began: float) -> None:
+    def __init__(
+        self, connection: Connection, began: float, headers: dict[bytes, bytes] | None = None
+    ) -> None:
         self.connection = connection
         self.began = began
         self.method = self.path = self.query = ""
-        self.headers: dict[bytes, bytes] = {}
+        self.headers = {} if headers is None else headers
         self.body: bytes | bytearray = b""
         self.call = Call(began=began, headers=self.headers)
         self.close = False
@@ -74,15 +77,13 @@ class Exchange:
             self.release()
         if self.answered is not None:
             self.answered(self.call, status)
-        length = sum(map(len, body))
-        head = b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n" % (
-            status,
-            PHRASES[status].encode(),
-            kind,
-            length,
-        )
-        for name, value in (*headers_of(self.call), *(headers or {}).items()):
-            head += f"{name}: {value}\r\n".encode("latin-1")
+        call = self.call
+        told = _told(call.version, call.degraded)
+        length = len(body[0]) if len(body) == 1 else sum(map(len, body))
+        head = b"%b%d\r\nX-Log-Id: %b\r\n%b" % (_first(status, kind), length, call.log_id.encode(), told)
+        if headers:
+            for name, value in headers.items():
+                head += f"{name}: {value}\r\n".encode("latin-1")
         if self.close:
             head += b"Connection: close\r\n"
         elif self.version == "1.0":
@@ -153,6 +154,8 @@ class Exchange:
         Raises:
             Refusal: It is larger, or in a coding that is not taken.
         """
+        if b"content-encoding" not in self.headers:
+            return
         coding = self.headers.get(b"content-encoding", b"identity").decode("latin-1")
         if coding.lower() not in ("identity", ""):
             self.body = unpacked(self.body, coding, self.connection.limits.body)
@@ -161,3 +164,17 @@ class Exchange:
                 raise Unavailable(
                     "the requests under way take all the memory there is", hint="try again later"
                 )
+
+
+@lru_cache(maxsize=256)
+def _first(status: int, kind: bytes) -> bytes:
+    """The beginning of an answer's head, up to the number of its bytes."""
+    line = f"HTTP/1.1 {status} {PHRASES[status]}\r\n".encode("latin-1")
+    return line + b"Content-Type: %b\r\nContent-Length: " % kind
+
+
+@lru_cache(maxsize=256)
+def _told(version: str, degraded: str) -> bytes:
+    """What the head says of who answered, behind the log id."""
+    _, *others = headers_of(Call(version=version, degraded=degraded))
+    return "".join(f"{name}: {value}\r\n" for name, value in others).encode("latin-1")

@@ -9,12 +9,16 @@ from functools import partial
 from seatrial.errors import SeatrialError
 from seatrial.serve.access.guard import API_KEY, AUTHORIZATION, Gate
 from seatrial.serve.limits import Limits, Room
+from seatrial.serve.model import ServedModel
 from seatrial.serve.rest.connection import Connection
 from seatrial.serve.rest.docs import DocsRoutes
 from seatrial.serve.rest.exchange import Exchange
+from seatrial.serve.rest.gather import Gatherer
+from seatrial.serve.rest.heads import Heads
 from seatrial.serve.rest.paddle_serving import PaddleServingRoutes
 from seatrial.serve.rest.predict import PredictRoutes
 from seatrial.serve.rest.rights import asked_of, words_of
+from seatrial.serve.rest.targets import Target, targets_of
 from seatrial.serve.rest.tensors import TensorRoutes
 from seatrial.serve.service import InferenceService
 from seatrial.serve.status import OK, Refusal
@@ -51,11 +55,16 @@ class RestFront:
         self.room = room or Room(self.limits.memory)
         self.instruments = instruments or Instruments(service)
         self.connections: set[Connection] = set()
+        self._heads = Heads()
         docs = DocsRoutes(service)
         self._prediction = PaddleServingRoutes(service)
+        self._tensors = TensorRoutes(service)
+        self._targets: dict[str, Target] | None = None  # None: the models changed
+        service.repository.watch(self._changed)
+        self._gatherer = Gatherer(self._tensors.ask, lambda exchange, _: self._route(exchange))
         # By the first word of the path; each takes the words behind it.
         self._routes: dict[str, Routes] = {
-            "v2": TensorRoutes(service),
+            "v2": self._tensors,
             "v1": PredictRoutes(service),
             "metrics": self._metrics,
             "docs": docs.page,
@@ -66,12 +75,24 @@ class RestFront:
         """A protocol for one new connection."""
         admit = partial(admitted, self.gate) if self.gate.closed else None
         return Connection(
-            self.handle, self.refuse, self.limits, self.connections, admit=admit, room=self.room
-        )
+            self.handle, self.refuse, self.limits, self.connections,
+            admit=admit, room=self.room, heads=self._heads,
+        )  # fmt: skip
 
     def handle(self, exchange: Exchange) -> None:
         """Answers one request, now or later."""
         self._begin(exchange)
+        try:
+            if self._targets is None:
+                self._targets = targets_of(self.service.repository)
+            target = self._targets.get(exchange.path)
+            if target is None or exchange.method != "POST" or not self._gatherer.take(exchange, target):
+                self._route(exchange)
+        except Exception as error:  # noqa: BLE001 - one request's bug must not end the others
+            exchange.fail(error)
+
+    def _route(self, exchange: Exchange) -> None:
+        """Leads a request to its family of routes."""
         try:
             first, *words = words_of(exchange.path)
             routes = self._routes.get(first)
@@ -96,6 +117,9 @@ class RestFront:
         call.client = call.client or exchange.connection.peer
         call.body = exchange.body
         exchange.answered = self.instruments.answered
+
+    def _changed(self, _: ServedModel) -> None:
+        self._targets = None
 
     def _metrics(self, exchange: Exchange, words: list[str]) -> None:
         if words:

@@ -7,12 +7,15 @@ from functools import partial
 
 from seatrial.contract import TensorSpec
 from seatrial.contract.sample import Array
+from seatrial.runtimes import Lot
 from seatrial.serve import metadata, v2
 from seatrial.serve.flow.pipeline import ServedPipeline
 from seatrial.serve.model import Outcome
 from seatrial.serve.rest.encoding import SMALLEST, asked, packed
 from seatrial.serve.rest.exchange import JSON, Exchange
+from seatrial.serve.rest.gather import Member
 from seatrial.serve.rest.repository import RepositoryRoutes
+from seatrial.serve.rest.targets import Target
 from seatrial.serve.service import Answering, InferenceService
 from seatrial.serve.status import BUSY, OK, Refusal
 
@@ -96,6 +99,20 @@ class TensorRoutes:
             self._ask(exchange, model, request)
         except Exception as error:  # noqa: BLE001 - one request's bug must not end the others
             exchange.fail(error)
+
+    def ask(self, target: Target, lot: Lot, members: Sequence[Member]) -> None:
+        """Asks for requests that were gathered, each for itself; see `Gatherer`."""
+        service = self._service
+        for place, (exchange, request, _) in enumerate(members):
+            call = exchange.call
+            call.route = "infer"
+            try:
+                model = service.model(target.name, target.version, call)
+                done = partial(self._inferred, exchange, model, request)
+                portion = lot.portion(place)
+                exchange.cancel = service.infer(model, portion, done, call, arrived=call.complete)
+            except Exception as error:  # noqa: BLE001 - one request's bug must not end the others
+                exchange.fail(error)
 
     def _ask(self, exchange: Exchange, model: Answering, request: v2.InferRequest) -> None:
         v2.chosen(request, model.outputs)
