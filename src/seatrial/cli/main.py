@@ -42,6 +42,7 @@ COMMANDS = {
     "keys": ("keys", "Make keys that sign, show them, and say which of them count."),
     "license": ("license", "Issue licenses, show them, take them back, and lease their calls."),
     "device": ("device", "Enroll the machine that licenses are for, and show how firmly it is bound."),
+    "deploy": ("deploy", "Write the Kubernetes, KServe, Compose and systemd files of a bundle."),
     "serve": ("serve", "Serve models over the Open Inference Protocol v2, batched."),
     "api-key": ("api_key", "Make and remove the API keys of a server."),
     "client": ("client", "Ask a server: is it ready, what has it, what does it answer."),
