@@ -231,8 +231,8 @@ def difference(got: Any, expected: Any, atol: float, rtol: float) -> str:
 
 def open_model(manifest: dict[str, Any], wanted: str) -> tuple[Any, dict[str, Any]]:
     """The first model that an installed runtime loads, and what the manifest says of it."""
-    if manifest.get("sealed"):
-        raise CannotRun("the models are sealed: run `seatrial selfcheck` with the license")
+    if "sealed" in manifest:
+        raise CannotRun("the models are sealed: run seatrial selfcheck BUNDLE --unseal-key YOUR.key")
     said = []
     for model in manifest["models"]:
         for runtime in RUNTIMES:
@@ -306,6 +306,8 @@ def tested(wanted: str) -> dict[str, Any]:
     if importlib.util.find_spec("numpy") is None:
         raise CannotRun("numpy is not installed: pip install numpy")
     manifest = read_json(BUNDLE / "manifest.json")
+    if not isinstance(manifest, dict) or not {"name", "version", "models", "files"} <= manifest.keys():
+        raise CannotRun("manifest.json does not list a bundle")
     changed = changed_files(manifest)
     runtime, model = open_model(manifest, wanted)
     count, found = failures(runtime, read_json(FOLDER / "tolerance.json"))
