@@ -34,6 +34,9 @@ _LISTED = "seatrial-packages"  # where the hook leaves the control data of every
 # Kept: programs of Python alone. Left out: documentation but the copyrights, translations, character sets
 # that only the C library's own converter uses, tests and teaching material of Python, the package manager.
 _PROGRAMS = re.compile(r"usr/bin/python3(\.\d+)?")
+# Paddle asks a shell whether the processor has AVX, with these three, whenever it is imported.
+SHELL_PACKAGES = ("dash", "grep", "coreutils")
+_SHELL = re.compile(r"bin/(dash|grep|cat)")
 _OUT = re.compile(
     r"(bin|sbin|usr/bin|usr/sbin|dev|proc|sys|run|tmp|boot|root|home|media|mnt|srv|opt)(/|$)"
     r"|var/|usr/share/(man|info|locale|lintian|bash-completion|perl5|debconf|gdb|gcc|menu|pixmaps|applications"
@@ -56,14 +59,21 @@ class Debian:
     Attributes:
         architecture: `amd64` or `arm64`.
         cache: Folder that keeps what was made.
+        shell: Whether there must be a shell; without one there is less to break into.
         refresh: Whether to ask for newer packages although there is one in the cache.
         compression: Of the layer.
     """
 
     architecture: str
     cache: Path
+    shell: bool = False
     refresh: bool = False
     compression: Compression = "gzip"
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """What is asked of Debian; what those need comes with them."""
+        return (*PACKAGES, *(SHELL_PACKAGES if self.shell else ()))
 
 
 def debian_base(how: Debian, *, progress: Callable[[str], None]) -> Base:
@@ -75,7 +85,7 @@ def debian_base(how: Debian, *, progress: Callable[[str], None]) -> Base:
         OSError: The cache cannot be written.
     """
     how.cache.mkdir(parents=True, exist_ok=True)
-    recipe = canonical([RULES, SUITE, PACKAGES, how.architecture, how.compression])
+    recipe = canonical([RULES, SUITE, how.packages, how.architecture, how.compression])
     note = how.cache / f"debian-{hashlib.sha256(recipe).hexdigest()[:16]}.json"
     if not how.refresh and note.is_file():
         kept = json.loads(note.read_bytes())
@@ -93,7 +103,7 @@ def debian_base(how: Debian, *, progress: Callable[[str], None]) -> Base:
 def _made(how: Debian) -> dict[str, object]:
     raw = how.cache / f".debian-{how.architecture}-{os.getpid()}.tar"
     try:
-        _run(how.architecture, raw)
+        _run(how, raw)
         with tarfile.open(raw) as tar:
             packages = _packages(tar)
             layer = write_layer(
@@ -109,7 +119,7 @@ def _made(how: Debian) -> dict[str, object]:
     }
 
 
-def _run(architecture: str, out: Path) -> None:
+def _run(how: Debian, out: Path) -> None:
     program = shutil.which("mmdebstrap")
     if program is None:
         raise MissingDependency(
@@ -117,8 +127,8 @@ def _run(architecture: str, out: Path) -> None:
             hint="apt-get install mmdebstrap, or give a base of your own: --base oci:LAYOUT",
         )
     command = [
-        program, "--quiet", "--variant=extract", f"--architectures={architecture}",
-        f"--include={','.join(PACKAGES)}", f"--extract-hook={_HOOK}", SUITE, str(out),
+        program, "--quiet", "--variant=extract", f"--architectures={how.architecture}",
+        f"--include={','.join(how.packages)}", f"--extract-hook={_HOOK}", SUITE, str(out),
     ]  # fmt: skip
     environment = os.environ | {"SOURCE_DATE_EPOCH": "0", "LC_ALL": "C.UTF-8"}
     try:
@@ -174,6 +184,8 @@ def _written(packages: str, authorities: Iterable[tuple[str, bytes]]) -> Iterato
     yield Entry("etc/passwd", users.encode())
     yield Entry("etc/group", f"root:x:0:\nseatrial:x:{USER}:\n".encode())
     yield Entry("etc/nsswitch.conf", b"hosts: files dns\n")
+    if "Package: dash\n" in packages:
+        yield Entry("bin/sh", target="dash")
     yield Entry("tmp", mode=0o1777)
     for each in ("dev", "proc", "run", "sys"):
         yield Entry(each)
@@ -182,7 +194,7 @@ def _written(packages: str, authorities: Iterable[tuple[str, bytes]]) -> Iterato
 def _kept(path: str) -> bool:
     if path == _LISTED:
         return False
-    return bool(_PROGRAMS.fullmatch(path)) or not _OUT.match(path)
+    return bool(_PROGRAMS.fullmatch(path) or _SHELL.fullmatch(path)) or not _OUT.match(path)
 
 
 def _base(how: Debian, kept: dict[str, object]) -> Base:

@@ -66,15 +66,21 @@ def make_image(
     """
     bundle.verify()
     choice = choose(bundle, order.extra)
-    base = find_base(order, folder, progress=progress)
+    base = find_base(order, folder, extra=choice.extra, progress=progress)
     needs = Needs((choice.extra, *order.more), order.lock or lock_file(), order.cache, order.compression)
     installed = dependencies(needs, base, progress=progress)
     parts = Parts(bundle, base, installed, choice, order.compression)
     return build_image(parts, folder, progress=progress)
 
 
-def find_base(order: ImageOrder, folder: Path, *, progress: Callable[[str], None]) -> Base:
+def find_base(order: ImageOrder, folder: Path, *, extra: str = "", progress: Callable[[str], None]) -> Base:
     """The base that an order names.
+
+    Args:
+        order: What kind of image.
+        folder: Where blobs are written.
+        extra: The runtime that will be on it.
+        progress: Told what is done.
 
     Raises:
         SeatrialError: There is none, or it cannot be used.
@@ -84,7 +90,8 @@ def find_base(order: ImageOrder, folder: Path, *, progress: Callable[[str], None
             f"there are no images for '{order.architecture}'", hint="one of: " + ", ".join(MACHINES)
         )
     if order.base == "debian":
-        how = Debian(order.architecture, order.cache, order.refresh, order.compression)
+        shell = extra == "paddle"
+        how = Debian(order.architecture, order.cache, shell, order.refresh, order.compression)
         return debian_base(how, progress=progress)
     if order.base.startswith("oci:"):
         path, _, digest = order.base.removeprefix("oci:").partition("@")
