@@ -279,26 +279,36 @@ def failures(runtime: Any, tolerance: dict[str, Any]) -> tuple[int, list[dict[st
         raise CannotRun(f"{len(feeds)} cases of inputs and {len(expected)} of outputs")
     calls = [[index] for index in range(len(feeds))]
     calls += groups_of(feeds) if tolerance.get("batch") else []
-    found = []
+    found: list[dict[str, Any]] = []
     for call in calls:
         how = "" if len(call) == 1 else f" among {len(call)} in one call"
+        known = {each["case"] for each in found}
         try:
             rows = asked(runtime, [feeds[index] for index in call])
         except Exception as error:  # noqa: BLE001 - whatever the engine raises, the case failed
-            found += [
-                {"case": index, "output": "", "why": f"case {index}{how}: refused: {error}"} for index in call
-            ]
-            continue
-        for index, outputs in zip(call, rows, strict=True):
-            for name, got, wanted in zip(expected[index], outputs, expected[index].values(), strict=False):
-                why = difference(got, wanted, *bounds(tolerance, name, runtime.name))
-                if why:
-                    told = f"case {index}{how}: output '{name}' {why}"
-                    found.append({"case": index, "output": name, "why": told})
-            if len(outputs) != len(expected[index]):
-                told = f"case {index}{how}: {len(outputs)} outputs, expected {len(expected[index])}"
-                found.append({"case": index, "output": "", "why": told})
+            said = {index: [("", f"refused: {error}")] for index in call}
+        else:
+            wanted = [expected[index] for index in call]
+            pairs = zip(call, rows, wanted, strict=True)
+            said = {index: wrong(got, case, tolerance, runtime.name) for index, got, case in pairs}
+        found += [
+            {"case": index, "output": output, "why": f"case {index}{how}: {why}"}
+            for index, some in said.items()
+            for output, why in some
+            if not how or index not in known  # told already, when it was asked alone
+        ]
     return len(feeds), found
+
+
+def wrong(
+    outputs: list[Any], expected: dict[str, Any], tolerance: dict[str, Any], runtime: str
+) -> list[tuple[str, str]]:
+    """Outputs of one case that are wrong: their names, and where and by how much."""
+    if len(outputs) != len(expected):
+        return [("", f"{len(outputs)} outputs, expected {len(expected)}")]
+    pairs = zip(expected.items(), outputs, strict=True)
+    said = ((name, difference(got, want, *bounds(tolerance, name, runtime))) for (name, want), got in pairs)
+    return [(name, f"output '{name}' {why}") for name, why in said if why]
 
 
 def tested(wanted: str) -> dict[str, Any]:
