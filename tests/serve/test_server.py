@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import weakref
 
 import pytest
 
 from seatrial.errors import Unavailable
 from seatrial.serve.rest.front import RestFront
-from seatrial.serve.server import Server, until_signalled
+from seatrial.serve.server import Server, give_back, until_signalled
 from seatrial.serve.service import InferenceService
 from support.served import infer_body, loaded, rest
 
@@ -82,3 +83,15 @@ async def test_hanging_up_stops_nothing() -> None:
         assert (await server.ask("POST", INFER, infer_body(1))).status == 200
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(waiting, 10)
+
+
+def test_what_is_given_back_is_gone() -> None:
+    class Kept:
+        pass
+
+    one, other = Kept(), Kept()
+    one.other, other.one = other, one  # type: ignore[attr-defined]
+    seen = weakref.ref(one)
+    del one, other
+    give_back()
+    assert seen() is None

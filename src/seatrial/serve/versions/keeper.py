@@ -93,6 +93,7 @@ class Keeper:
 
     Attributes:
         named: Versions of a model that traffic is sent to now; they are not let go.
+        freed: Called when a version that was replaced is gone.
         outcomes: How often a model's versions were loaded, unloaded, and could not be loaded.
     """
 
@@ -113,6 +114,7 @@ class Keeper:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._leaving: set[ServedModel] = set()
         self.also: Callable[[], Iterable[Listed]] = tuple  # what answers and is none of its models
+        self.freed: Callable[[], None] = lambda: None
         self.outcomes: Counter[tuple[str, Outcome]] = Counter()
 
     async def start(self) -> None:
@@ -208,7 +210,7 @@ class Keeper:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for model in list(self._leaving):  # a task that was cancelled before it began has closed nothing
-            await model.batcher.close()
+            await model.close()
 
     # -- one name --------------------------------------------------------------------------------------------
     def _known(self, name: str) -> _Kept:
@@ -247,7 +249,7 @@ class Keeper:
                 return problems
             finally:  # unloaded, or the server closed, while they came
                 for model in set(made) - set(self._repository.models):
-                    await model.batcher.close()
+                    await model.close()
 
     async def _choose(
         self,
@@ -347,10 +349,11 @@ class Keeper:
                 "%s version %s did not finish within %g s", model.name, model.version, self._drain_seconds
             )
         finally:
-            await model.batcher.close()
+            await model.close()
             self._leaving.discard(model)
             kept.draining[model.version] -= 1
             self.outcomes[model.name, "unloaded"] += 1
+            self.freed()
 
     def _lines(self, name: str) -> list[Listed]:
         kept = self._kept.get(name)
