@@ -115,7 +115,7 @@ def test_figures_settings_and_bounds(tmp_path: Path) -> None:
     cases = dataclasses.replace(before.cases, tolerance=Tolerance(atol=1e-3))
     diff = _diff(tmp_path, report=report, cases=cases, config=config)
     assert _values(diff, "accuracy")["accuracy"][1] == [0.971, 0.95, 0.985]
-    assert _values(diff, "performance")["service p99, ms"][1] == 3.5
+    assert _values(diff, "performance")["alone p99, ms"][1] == 3.5
     assert _values(diff, "tolerance") == {"atol": (None, 0.001)}
     assert _values(diff, "hyper-parameters") == {
         "optimizer.lr": (None, 0.1),
@@ -127,6 +127,13 @@ def test_figures_settings_and_bounds(tmp_path: Path) -> None:
     assert "+ accuracy: 0.971 [0.95, 0.985]" in text
     assert "- + config.yaml" not in text
     assert "- config.yaml: added, " in text
+
+
+def test_many_files_of_a_folder_are_one_line(tmp_path: Path) -> None:
+    diff = _diff(tmp_path, seed=8)
+    assert "- samples/golden/: 12 files, changed\n" in told(diff)
+    assert len([each for each in diff.files if each.path.startswith("samples/golden/")]) == 12
+    assert "- models/onnx/net.onnx: changed, " in told(diff)
 
 
 def test_operators_and_formats_that_came_and_went(tmp_path: Path) -> None:

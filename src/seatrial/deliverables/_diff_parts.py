@@ -20,7 +20,11 @@ REPORT = "report/report.json"
 MOST_NAMES = 50  # labels of a kind of change that are told one by one
 
 # What a receiver asks first; the rest of a report's figures is in the report.
-_PERFORMANCE = ("performance.latency", "performance.knee", "performance.throughput", "performance.memory")
+_PERFORMANCE = {
+    "performance.latency": "under load p99, ms",
+    "performance.knee": "knee, requests/s",
+    "performance.memory": "peak memory, MB",
+}
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,10 @@ def figures(old: Bundle, new: Bundle) -> Iterator[Change]:
     yield from leaves("verdicts", *verdicts)
     yield from leaves("accuracy", _accuracy(before), _accuracy(after))
     yield from leaves("performance", _performance(before), _performance(after))
-    yield from leaves("checked with", dict(before.subject), dict(after.subject))
+    subjects = (
+        {name: value for name, value in each.subject.items() if name != "model"} for each in (before, after)
+    )
+    yield from leaves("checked with", *subjects)
 
 
 def _report(bundle: Bundle) -> Report | None:
@@ -175,8 +182,8 @@ def _accuracy(report: Report) -> dict[str, Any]:
 
 def _performance(report: Report) -> dict[str, Any]:
     kept = report.figures.get("performance", {})
-    alone = {f"service {name}, ms": value for name, value in kept.get("service_ms", {}).items()}
-    return {**alone, **{name: kept[name] for name in _PERFORMANCE if name in kept}}
+    alone = {f"alone {name}, ms": value for name, value in kept.get("service_ms", {}).items()}
+    return {**alone, **{told: kept[name] for name, told in _PERFORMANCE.items() if name in kept}}
 
 
 def configurations(old: Bundle, new: Bundle) -> Iterator[Change]:

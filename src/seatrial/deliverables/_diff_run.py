@@ -30,7 +30,7 @@ class Run:
     """The old bundle's cases, asked again.
 
     Attributes:
-        runtime: That ran the new model.
+        runtime: That ran the new model, with its version.
         cases: How many there were.
         outputs: How many gave outputs outside the old tolerance.
         answers: How many gave another answer: another class, text, number of boxes...
@@ -61,11 +61,12 @@ def run_cases(old: Bundle, new: Bundle, before: Contract, after: Contract) -> Ru
     with open_session(artifact) as session:
         outputs = _outputs(old, session)
         listed = list(read_listing(old, before))
+        runtime = session.exercise.runtime
         others = [said for each in listed if (said := _other(each, before, after, session))]
     cases = max(len(outputs), len(listed))
     wrong = [said for said in outputs if said]
     examples = tuple((others or wrong)[:MOST_EXAMPLES])
-    return Run(session.runtime, cases, len(wrong), len(others), examples)
+    return Run(runtime, cases, len(wrong), len(others), examples)
 
 
 def _outputs(old: Bundle, session: Session) -> list[str]:

@@ -12,6 +12,7 @@ from seatrial.deliverables._diff_run import Run
 from seatrial.text import Text
 
 MOST_LINES = 40  # of one area; JSON has all of them
+MOST_OF_A_FOLDER = 4  # files told one by one
 
 _VERDICTS: dict[Verdict, Text] = {
     "identical": Text("identical", "完全相同"),
@@ -69,7 +70,7 @@ def _lines(diff: BundleDiff, language: str) -> Iterator[str]:
     if diff.files:
         total = Text(f"Files ({len(diff.files)})", f"文件（{len(diff.files)}）").in_language(language)
         yield from ("", f"## {total}", "")
-        yield from _cut([_file(each, language) for each in diff.files], language)
+        yield from _cut(list(_files(diff.files, language)), language)
 
 
 def _run(run: Run, language: str) -> Iterator[str]:
@@ -111,12 +112,24 @@ def _value(value: Any, *, size: bool) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
 
-def _file(change: FileChange, language: str) -> str:
-    words = {
-        "added": Text("added", "新增"),
-        "removed": Text("removed", "删除"),
-        "changed": Text("changed", "修改"),
-    }
-    word = words[change.change].in_language(language)
-    sizes = " → ".join(f"{each:,} B" for each in (change.before, change.after) if each is not None)
-    return f"- {change.path}: {word}, {sizes}"
+_WORDS = {
+    "added": Text("added", "新增"),
+    "removed": Text("removed", "删除"),
+    "changed": Text("changed", "修改"),
+}
+
+
+def _files(files: Sequence[FileChange], language: str) -> Iterator[str]:
+    """One line a file; many of one folder that went the same way are one line."""
+    alike: dict[tuple[str, str], list[FileChange]] = {}
+    for each in files:
+        alike.setdefault((each.path.rpartition("/")[0], each.change), []).append(each)
+    for (folder, change), some in alike.items():
+        word = _WORDS[change].in_language(language)
+        if folder and len(some) > MOST_OF_A_FOLDER:
+            told = Text(f"{len(some)} files", f"{len(some)} 个文件").in_language(language)
+            yield f"- {folder}/: {told}, {word}"
+            continue
+        for each in some:
+            sizes = " → ".join(f"{size:,} B" for size in (each.before, each.after) if size is not None)
+            yield f"- {each.path}: {word}, {sizes}"
