@@ -19,6 +19,7 @@ from seatrial.serve.batching.profile import Choice
 from seatrial.serve.model import ServedModel, ServingOptions
 from seatrial.serve.settings import Model, Options
 from seatrial.serve.versions import loading as loading_module
+from seatrial.serve.versions.bundles import Opened
 from seatrial.serve.versions.golden import cases_of, prove
 from seatrial.serve.versions.layout import find_versions
 from seatrial.serve.versions.loading import (
@@ -60,12 +61,12 @@ def test_a_release_holds_its_model_in_a_folder(network: Path, tmp_path: Path) ->
     release = tmp_path / "release"
     shutil.copytree(network.parent, release / "model")
     write_cases(release / "test_cases", Cases((case(1, 2),)))
-    opened, contract, source = open_version(release)
-    assert opened.digest == open_model(network).digest
-    assert contract.source == ""
-    assert "graph alone" in source
-    assert cases_of(opened, "auto") is not None
-    assert cases_of(opened, "off") is None
+    opened = open_version(release)
+    assert opened.artifact.digest == open_model(network).digest
+    assert opened.contract.source == ""
+    assert "graph alone" in opened.source
+    assert cases_of(opened.artifact, "auto") is not None
+    assert cases_of(opened.artifact, "off") is None
     assert cases_of(open_model(network), "auto") is None
     with pytest.raises(ModelError, match="no folder test_cases"):
         cases_of(open_model(network), "required")
@@ -109,7 +110,8 @@ class Opening:
         monkeypatch.setattr(model_module, "_session", self.session)
 
     def read(self, *_: object) -> Any:
-        return replace(artifact(), digest="sha256:1"), contract_for(source="from a test"), self.cases
+        contract = contract_for(source="from a test")
+        return Opened(replace(artifact(), digest="sha256:1"), contract, contract.source), self.cases
 
     def session(self, *_: object) -> FakeSession:
         session = FakeSession()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial.contract import Contract, TensorSpec
 from seatrial.contract.sample import Array
@@ -18,6 +18,9 @@ from seatrial.serve.batching.device import AsyncSession
 from seatrial.serve.batching.profile import SIZES, Choice, Profile, choose, measure
 from seatrial.serve.batching.queueing import Policy, Request
 from seatrial.serve.stamps import Stamp, stamp_of_files
+
+if TYPE_CHECKING:
+    from seatrial.trust.guard import Guard
 
 SMALLEST_QUEUE = 64
 QUEUE_SECONDS = 0.04  # of work that may wait; what comes on top would wait longer than it is worth
@@ -60,6 +63,9 @@ class ServedModel:
         options: How to serve it.
         opens: Opens one session; the default loads the artifact in a worker process.
 
+    Attributes:
+        release: Called once its engines have ended: gives back the memory of a sealed model; None: nothing.
+
     Raises:
         ModelError: The artifact has problems, or the contract names other inputs than the graph.
     """
@@ -90,8 +96,10 @@ class ServedModel:
                 self.runtime = next(iter(available_runtimes(artifact)), "auto")
             opens = partial(_session, artifact, self.runtime, self.options, _stamp(artifact))
         self._loop = asyncio.get_running_loop()
+        self.guard: Guard | None = None  # says whether a request is licensed; None: none is needed
         self._holds = 0
         self._let_go: asyncio.Event | None = None
+        self.release: Callable[[], None] | None = None
         self.batcher = Batcher(
             Policy(max_queue_size=1 << 30),
             [opens] * self.options.devices,
@@ -180,18 +188,28 @@ class ServedModel:
             ContractViolation: The feeds break the specs.
             UsageError: More rows than a batch may have.
             Unavailable: The queue is full.
+            TrustError: The license does not permit it, or not so much.
         """
         passed = self.check(feeds)
         now = arrived or self.batcher.clock()
         request = Request(passed, passed.rows, done, now, deadline, priority, passed.shape)
-        self.batcher.submit(request)
+        guard = self.guard
+        if guard is None:
+            self.batcher.submit(request)
+            return request
+        guard.take(passed.rows)
+        try:
+            self.batcher.submit(request)
+        except BaseException:
+            guard.give(passed.rows)
+            raise
         return request
 
     def _service_seconds(self, rows: int) -> float:
         return self.profile.service(rows)
 
     async def run(self, feeds: Mapping[str, Array]) -> list[Array]:
-        """One request, awaited."""
+        """One request of our own, awaited: to warm up, to measure, to prove; no license counts it."""
         answer: asyncio.Future[list[Array]] = self._loop.create_future()
 
         def done(outcome: Outcome) -> None:
@@ -202,7 +220,9 @@ class ServedModel:
             else:
                 answer.set_result(outcome)
 
-        request = self.submit(feeds, done)
+        passed = self.check(feeds)
+        request = Request(passed, passed.rows, done, self.batcher.clock(), None, 1, passed.shape)
+        self.batcher.submit(request)
         try:
             return await answer
         except asyncio.CancelledError:
@@ -229,6 +249,15 @@ class ServedModel:
             self._let_go = self._let_go or asyncio.Event()
             await self._let_go.wait()
         await self.batcher.drain()
+
+    async def close(self) -> None:
+        """Ends the engines at once, and gives back what held the model; what waits is told."""
+        try:
+            await self.batcher.close()
+        finally:
+            release, self.release = self.release, None
+            if release is not None:
+                await asyncio.to_thread(release)
 
 
 def _named(artifact: Artifact, contract: Contract) -> tuple[TensorSpec, ...]:

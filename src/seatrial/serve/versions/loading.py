@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from seatrial.contract import Cases, Contract
+from seatrial.contract import Cases
 from seatrial.contract.sample import Array
 from seatrial.errors import EngineFailure, NotFound
-from seatrial.model import Artifact, open_model
+from seatrial.model import open_model
 from seatrial.model.beside import contract_of, name_of
 from seatrial.model.bundle import is_bundle, open_bundle
 from seatrial.serve.model import ServedModel, ServingOptions
 from seatrial.serve.settings import Model, Options
-from seatrial.serve.versions.bundles import open_served
+from seatrial.serve.versions.bundles import Opened, Opener, open_served
 from seatrial.serve.versions.golden import cases_of, prove
 from seatrial.serve.versions.layout import ONLY, Found, find_versions
 
@@ -29,24 +29,25 @@ def name_for(path: Path) -> str:
     newest = find_versions(path)[-1]
     if is_bundle(newest.path):
         return open_bundle(newest.path).manifest.name
-    artifact, contract, _ = open_version(newest.path)
-    if contract.source or newest.path == path.resolve():
-        return contract.name or name_of(artifact)
+    opened = open_version(newest.path)
+    if opened.contract.source or newest.path == path.resolve():
+        return opened.contract.name or name_of(opened.artifact)
     return path.resolve().name  # a folder of versions: what lies in it is called `1`
 
 
-def open_version(path: Path, runtime: str = "auto") -> tuple[Artifact, Contract, str]:
+def open_version(path: Path, runtime: str = "auto", opener: Opener | None = None) -> Opened:
     """One version's artifact, its contract, and where that comes from.
 
     Args:
         path: A model, a bundle, or a release that holds it in its folder `model`.
         runtime: That is to run it; a bundle has a model for each of several.
+        opener: Gives the content keys of sealed bundles.
 
     Raises:
         SeatrialError: There is no model, or its contract is none.
     """
     if is_bundle(path):
-        return open_served(path, runtime)
+        return open_served(path, runtime, opener)
     try:
         artifact = open_model(path)
     except NotFound:
@@ -54,11 +55,17 @@ def open_version(path: Path, runtime: str = "auto") -> tuple[Artifact, Contract,
             raise
         artifact = open_model(path / "model")
     contract, source = contract_of(artifact, None)
-    return artifact, contract, source
+    return Opened(artifact, contract, source)
 
 
 async def load_version(
-    name: str, found: Found, model: Model, now: ServedModel | None, *, like: ServedModel | None
+    name: str,
+    found: Found,
+    model: Model,
+    now: ServedModel | None,
+    *,
+    like: ServedModel | None,
+    opener: Opener | None = None,
 ) -> ServedModel:
     """One version, loaded in an engine of its own, warmed up, measured and proved by its test cases.
 
@@ -69,6 +76,7 @@ async def load_version(
         now: What serves under this version, if anything does.
         like: The version that serves when none is named, if any does. Then one whose engine died under
             made-up numbers is not needed, and a new one takes requests as large as that one does.
+        opener: Gives the content keys of sealed bundles; None: they are not served.
 
     Returns:
         A version that may take requests; `now` itself when its files say the same as before.
@@ -76,35 +84,46 @@ async def load_version(
     Raises:
         SeatrialError: It cannot be loaded, died while it was warmed up, or failed its golden test.
     """
-    artifact, contract, cases = await asyncio.to_thread(_read, found, model)
+    opened, cases = await asyncio.to_thread(_read, found, model, opener)
     options = serving_options(model.options)
-    if now is not None and _same(now, artifact, contract, options):
-        if cases is not None:
-            await prove(now, cases)
-        return now
-    served = ServedModel(name, found.version, artifact, contract, options=options)
+    try:
+        if now is not None and _same(now, opened, options):
+            if cases is not None:
+                await prove(now, cases)
+            opened.release()
+            return now
+        served = ServedModel(name, found.version, opened.artifact, opened.contract, options=options)
+    except BaseException:
+        opened.release()
+        raise
+    served.release = opened.release
     try:
         await served.load(sample=_warm_up(served, cases), like=like)
         _alive(served, doubts=like is not None and cases is None)
         if cases is not None:
             await prove(served, cases)
     except BaseException:
-        await served.batcher.close()
+        await served.close()
         raise
     return served
 
 
-def _read(found: Found, model: Model) -> tuple[Artifact, Contract, Cases | None]:
-    artifact, contract, source = open_version(found.path, model.options.runtime)
-    return artifact, replace(contract, source=source), cases_of(artifact, model.golden)
+def _read(found: Found, model: Model, opener: Opener | None) -> tuple[Opened, Cases | None]:
+    opened = open_version(found.path, model.options.runtime, opener)
+    try:
+        contract = replace(opened.contract, source=opened.source)
+        return replace(opened, contract=contract), cases_of(opened.artifact, model.golden)
+    except BaseException:
+        opened.release()
+        raise
 
 
-def _same(now: ServedModel, artifact: Artifact, contract: Contract, options: ServingOptions) -> bool:
+def _same(now: ServedModel, opened: Opened, options: ServingOptions) -> bool:
     return (
         now.ready
         and now.options == options
-        and now.artifact.digest == artifact.digest
-        and now.contract == contract
+        and now.artifact.digest == opened.artifact.digest
+        and now.contract == opened.contract
     )
 
 
