@@ -5,9 +5,9 @@
 A new version is put beside the old one and loaded through the repository extension; the old one is drained
 and its files are removed. Memory is that of the server and of all processes that it started (pages shared
 among them counted once), taken every few seconds. The queue holds a second of work, so that a pause of the
-machine refuses nobody; by default it holds 40 ms, so that who cannot be served soon is told at once. Growth is
-the median of the last quarter against that of the first quarter after the warm-up (a tenth of the time), so
-that moments with two versions do not decide.
+machine refuses nobody; by default it holds 40 ms, so that who cannot be served soon is told at once. Growth
+is the median of the last quarter against that of the first quarter after the warm-up (a tenth of the time),
+so that moments with two versions do not decide.
 Writes benchmarks/results/serving_soak.json.
 """
 
