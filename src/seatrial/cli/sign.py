@@ -45,6 +45,7 @@ def command(
     """
     from seatrial.model.archive import is_archive
     from seatrial.model.bundle import open_bundle
+    from seatrial.trust.gate import look_at
     from seatrial.trust.openssf import sign_openssf
     from seatrial.trust.signing import ENVELOPE, sign_bundle
 
@@ -56,14 +57,14 @@ def command(
     private = signers(keys, secret)
     other = signers((openssf_key,) if openssf_key else (), secret)
     bundle = open_bundle(folder)
-    bundle.verify()
+    gate = look_at(bundle)
     if private:
-        envelope = sign_bundle(bundle, *private, despite=despite, looked_at=True)
+        envelope = sign_bundle(bundle, *private, despite=despite, gate=gate)
         click.echo(f"signed {bundle.manifest.release} {bundle.digest}")
         for each in private:
             click.echo(f"  {folder / ENVELOPE}: {each.kind} {each.id}")
         click.echo(f"  {len(envelope.signatures)} signatures are there now")
     for each in other:
-        path = sign_openssf(bundle, each, despite=despite, looked_at=True)
+        path = sign_openssf(bundle, each, despite=despite, gate=gate)
         click.echo(f"  {path}: {each.kind} {each.id}")
     return 0

@@ -1,15 +1,24 @@
-"""What goes in and out of a model: specs, pipelines as data, the contract, held-out samples."""
+"""What goes in and out of a model: specs, pipelines as data, the contract, held-out samples.
 
-from seatrial.contract._held_out_files import digest_of_samples
-from seatrial.contract.cases import Case, Cases, Tolerance, read_cases, write_cases
-from seatrial.contract.config import contract_from_config, find_config
-from seatrial.contract.contract import Contract, draft_contract
-from seatrial.contract.document import dump_contract, fingerprinted, load_contract, save_contract
-from seatrial.contract.feeds import Batch, check_feeds, collate, scatter
-from seatrial.contract.held_out import feeds_of, read_held_out
-from seatrial.contract.pipeline import Context, Pipeline, StepCall
-from seatrial.contract.sample import HeldOut, Sample
-from seatrial.contract.tensor import TensorSpec
+Names load with the file that defines them: who reads a contract needs no reader of held-out pictures.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seatrial.contract._held_out_files import digest_of_samples
+    from seatrial.contract.cases import Case, Cases, Tolerance, read_cases, write_cases
+    from seatrial.contract.config import contract_from_config, find_config
+    from seatrial.contract.contract import Contract, draft_contract
+    from seatrial.contract.document import dump_contract, fingerprinted, load_contract, save_contract
+    from seatrial.contract.feeds import Batch, check_feeds, collate, scatter
+    from seatrial.contract.held_out import feeds_of, read_held_out
+    from seatrial.contract.pipeline import Context, Pipeline, StepCall
+    from seatrial.contract.sample import HeldOut, Sample
+    from seatrial.contract.tensor import TensorSpec
 
 __all__ = [
     "Batch",
@@ -39,3 +48,41 @@ __all__ = [
     "scatter",
     "write_cases",
 ]
+
+_HOMES = {
+    "Batch": "feeds",
+    "Case": "cases",
+    "Cases": "cases",
+    "Context": "pipeline",
+    "Contract": "contract",
+    "HeldOut": "sample",
+    "Pipeline": "pipeline",
+    "Sample": "sample",
+    "StepCall": "pipeline",
+    "TensorSpec": "tensor",
+    "Tolerance": "cases",
+    "check_feeds": "feeds",
+    "collate": "feeds",
+    "contract_from_config": "config",
+    "digest_of_samples": "_held_out_files",
+    "draft_contract": "contract",
+    "dump_contract": "document",
+    "feeds_of": "held_out",
+    "find_config": "config",
+    "fingerprinted": "document",
+    "load_contract": "document",
+    "read_cases": "cases",
+    "read_held_out": "held_out",
+    "save_contract": "document",
+    "scatter": "feeds",
+    "write_cases": "cases",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name from the file that defines it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'seatrial.contract' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"seatrial.contract.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seatrial.errors import NotFound, TrustError
-from seatrial.model.artifact import Artifact
 from seatrial.model.formats._digest import sha256_of
 from seatrial.model.manifest import NAME, SIGNATURES, FileEntry, Manifest, ModelEntry, read_manifest
-from seatrial.model.opening import open_model
+
+if TYPE_CHECKING:
+    from seatrial.model.artifact import Artifact
 
 _HINT = "what was received is not what was handed over: ask for the bundle again"
 
@@ -74,6 +76,8 @@ class Bundle:
         Raises:
             TrustError: It is not the model that the manifest speaks of.
         """
+        from seatrial.model.opening import open_model  # who only verifies needs no readers of models
+
         artifact = open_model(self.folder / entry.graph)
         if artifact.digest != entry.digest:
             raise TrustError(

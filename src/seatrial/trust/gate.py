@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from seatrial.contract import load_contract
 from seatrial.errors import SeatrialError, TrustError
 from seatrial.model.bundle import Bundle
 from seatrial.model.manifest import FileEntry, Manifest, ModelEntry
@@ -17,6 +19,7 @@ from seatrial.trust.strictjson import read_strictly
 REPORT = "report/report.json"
 CONTRACT = "contract.yaml"
 MOST_BYTES = 256 << 20  # of a report
+_TURN = 0.001  # seconds that importing may keep the interpreter for itself
 _SAYS_YES = "PASS"  # checks.Verdict, which lies on a higher floor
 
 
@@ -43,11 +46,15 @@ class Gate:
     objection: str = ""
 
 
-def gate_of(bundle: Bundle) -> Gate:
+def gate_of(bundle: Bundle, *, contract: bool = True) -> Gate:
     """The verdict, and whether it is about this bundle's models and contract.
 
     The files themselves are not read, apart from report and contract: the caller has them verified against
     the manifest, whose digests are compared with those that the report was made for.
+
+    Args:
+        bundle: To ask.
+        contract: Whether the contract is read too; whoever signs does, and signs its bytes.
 
     Raises:
         TrustError: The report is damaged or not the listed one.
@@ -68,8 +75,30 @@ def gate_of(bundle: Bundle) -> Gate:
         tier=str(said.get("tier", "")),
         profile=str(said.get("profile", "")),
         subject={str(key): str(value) for key, value in subject.items()},
-        objection=_refusal(said, verdict, partial=partial) or _other(bundle, subject),
+        objection=_refusal(said, verdict, partial=partial) or _other(bundle, subject, contract=contract),
     )
+
+
+def look_at(bundle: Bundle) -> Gate:
+    """`bundle.verify()`, then the verdict in it; what reads contracts is loaded while files are hashed.
+
+    Raises:
+        TrustError: As `bundle.verify` and `gate_of`.
+    """
+    if bundle.manifest.file(CONTRACT) is None:
+        bundle.verify()
+        return gate_of(bundle)
+    interval = sys.getswitchinterval()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        looking = pool.submit(bundle.verify)
+        try:
+            # A portion that was hashed waits for the interpreter: 5 ms a turn would be seven portions lost.
+            sys.setswitchinterval(_TURN)
+            importlib.import_module("seatrial.contract.document")
+        finally:
+            sys.setswitchinterval(interval)
+        looking.result()
+    return gate_of(bundle)
 
 
 def listed_digest(manifest: Manifest, model: ModelEntry) -> str:
@@ -102,7 +131,7 @@ def _refusal(said: dict[str, Any], verdict: str, *, partial: bool) -> str:
     return "its report speaks of some of the checks only" if partial else ""
 
 
-def _other(bundle: Bundle, subject: Mapping[str, Any]) -> str:
+def _other(bundle: Bundle, subject: Mapping[str, Any], *, contract: bool) -> str:
     """Why the report is about something else than what lies in the bundle."""
     if not bundle.manifest.models:
         return "there is no model in it"
@@ -114,7 +143,7 @@ def _other(bundle: Bundle, subject: Mapping[str, Any]) -> str:
             break  # the seal's own tags say which model comes out; here it can only be named
         if listed_digest(bundle.manifest, model) != model.digest and not _opens_as(bundle, model):
             return f"{model.graph} is not the model {model.digest} that the manifest speaks of"
-    return _other_contract(bundle, subject)
+    return _other_contract(bundle, subject) if contract else ""
 
 
 def _opens_as(bundle: Bundle, model: ModelEntry) -> bool:
@@ -129,6 +158,8 @@ def _opens_as(bundle: Bundle, model: ModelEntry) -> bool:
 def _other_contract(bundle: Bundle, subject: Mapping[str, Any]) -> str:
     if "contract" not in subject or bundle.manifest.file(CONTRACT) is None:
         return ""
+    from seatrial.contract.document import load_contract
+
     try:
         found = load_contract(bundle.path(CONTRACT)).digest()
     except SeatrialError as error:

@@ -21,6 +21,7 @@ from seatrial.model.bundle import Bundle
 from seatrial.model.formats._digest import sha256_of
 from seatrial.model.manifest import SIGNATURES, canonical
 from seatrial.trust.dsse import MOST_BYTES, Signature, envelope_from, sign, verify
+from seatrial.trust.gate import Gate
 from seatrial.trust.keys import PrivateKey, PublicKey
 from seatrial.trust.signing import read_whole, vouched, write_whole
 from seatrial.trust.statement import PAYLOAD_TYPE, Statement, read_statement, subjects_of
@@ -52,21 +53,21 @@ class Signed:
     despite: str = ""
 
 
-def sign_openssf(bundle: Bundle, key: PrivateKey, *, despite: str = "", looked_at: bool = False) -> Path:
+def sign_openssf(bundle: Bundle, key: PrivateKey, *, despite: str = "", gate: Gate | None = None) -> Path:
     """Writes `signatures/model.sig` in place of one that is there: the format has room for one signer.
 
     Args:
         bundle: To sign; every file is hashed once.
         key: P-256.
         despite: As in `sign_bundle`.
-        looked_at: The caller has just called `bundle.verify()`.
+        gate: As in `sign_bundle`.
 
     Raises:
         TrustError: A file is not as listed, or the gate does not vouch for the bundle.
         UsageError: The key is of another kind, or the file cannot be written.
     """
     _p256(key.public)
-    _, reason = vouched(bundle, despite=despite, looked_at=looked_at)
+    _, reason = vouched(bundle, despite=despite, gate=gate)
     files = subjects_of(bundle)
     predicate: dict[str, Any] = {
         "serialization": {

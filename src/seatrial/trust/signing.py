@@ -12,7 +12,7 @@ from seatrial.errors import TrustError, UsageError
 from seatrial.model.bundle import Bundle
 from seatrial.model.manifest import SIGNATURES
 from seatrial.trust.dsse import MOST_BYTES, Envelope, add, read_envelope
-from seatrial.trust.gate import Gate, gate_of
+from seatrial.trust.gate import Gate, look_at
 from seatrial.trust.keys import PrivateKey
 from seatrial.trust.statement import PAYLOAD_TYPE, read_statement, statement_of
 
@@ -25,7 +25,7 @@ ENVELOPE = f"{SIGNATURES}/bundle.dsse.json"
 MOST_DESPITE = 1000  # characters of a reason
 
 
-def sign_bundle(bundle: Bundle, *keys: PrivateKey, despite: str = "", looked_at: bool = False) -> Envelope:
+def sign_bundle(bundle: Bundle, *keys: PrivateKey, despite: str = "", gate: Gate | None = None) -> Envelope:
     """Adds signatures to `signatures/bundle.dsse.json`; those that are there stay.
 
     Args:
@@ -33,7 +33,7 @@ def sign_bundle(bundle: Bundle, *keys: PrivateKey, despite: str = "", looked_at:
         keys: To sign with.
         despite: Why it is signed although the gate does not vouch for it. It is part of what is signed, and
             everybody who verifies is shown it. Ignored when the gate vouches.
-        looked_at: The caller has just called `bundle.verify()`.
+        gate: What `look_at(bundle)` has just returned, if the caller did so.
 
     Returns:
         The envelope as it is now.
@@ -45,7 +45,7 @@ def sign_bundle(bundle: Bundle, *keys: PrivateKey, despite: str = "", looked_at:
     """
     if not keys:
         raise UsageError("there is no key to sign with", hint="make one with: seatrial keys new")
-    gate, reason = vouched(bundle, despite=despite, looked_at=looked_at)
+    gate, reason = vouched(bundle, despite=despite, gate=gate)
     payload = statement_of(bundle, gate, despite=reason).to_bytes()
     with alone(bundle.folder / SIGNATURES):
         envelope = _there(bundle.folder / ENVELOPE, payload) or Envelope(payload, PAYLOAD_TYPE)
@@ -55,7 +55,7 @@ def sign_bundle(bundle: Bundle, *keys: PrivateKey, despite: str = "", looked_at:
     return envelope
 
 
-def vouched(bundle: Bundle, *, despite: str, looked_at: bool) -> tuple[Gate, str]:
+def vouched(bundle: Bundle, *, despite: str, gate: Gate | None) -> tuple[Gate, str]:
     """The verdict in a bundle whose files are as listed, and why it is signed when that does not vouch.
 
     Raises:
@@ -65,9 +65,7 @@ def vouched(bundle: Bundle, *, despite: str, looked_at: bool) -> tuple[Gate, str
     """
     if len(despite) > MOST_DESPITE:
         raise UsageError(f"the reason has {len(despite)} characters, more than {MOST_DESPITE}")
-    if not looked_at:
-        bundle.verify()
-    gate = gate_of(bundle)
+    gate = gate or look_at(bundle)
     if gate.objection and not despite.strip():
         raise TrustError(
             f"gate: the bundle is not signed, {gate.objection}",

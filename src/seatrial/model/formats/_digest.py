@@ -10,9 +10,12 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from seatrial.model.artifact import ModelFile
 from seatrial.model.formats._bytes import our_errors
+
+if TYPE_CHECKING:
+    from seatrial.model.artifact import ModelFile
 
 # Big enough that hashlib releases the interpreter lock, small enough to stay in the processor's cache.
 PORTION = 1 << 20

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seatrial.errors import ModelError
-from seatrial.model.artifact import Artifact, Operator
-from seatrial.model.formats._edit import Changes
+
+if TYPE_CHECKING:
+    from seatrial.model.artifact import Artifact, Operator
+    from seatrial.model.formats._edit import Changes
 
 
 @dataclass(frozen=True, slots=True)
