@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seatrial.cli._license_serve import serve
-from seatrial.cli._passphrase import asked_passphrase, given_passphrase, passphrase_options
-from seatrial.cli._signers import signers
+from seatrial.cli._passphrase import given_passphrase, passphrase_options
+from seatrial.cli._signers import holder_key, signers
 from seatrial.errors import UsageError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
     from seatrial.trust.claims import Online
     from seatrial.trust.device import DevicePublic
 
@@ -195,7 +193,7 @@ def _bundles(
 
     names: list[str] = []
     keys: dict[str, bytes] = {}
-    private = _seal_key(seal_key, passphrase) if seal_key else None
+    private = holder_key(seal_key, passphrase) if seal_key else None
     for each in given:
         if not is_bundle(Path(each)):
             names.append(each)
@@ -212,15 +210,6 @@ def _bundles(
         names.append(plain_manifest(bundle.manifest).digest)
         keys[bundle.digest] = content_key_of(bundle, private)
     return tuple(names), keys
-
-
-def _seal_key(path: Path, passphrase: bytes | None) -> X25519PrivateKey:
-    from seatrial.trust.holders import load_holder_key
-    from seatrial.trust.keys import is_encrypted
-
-    if passphrase is None and is_encrypted(path):
-        passphrase = asked_passphrase(str(path), twice=False)
-    return load_holder_key(path, passphrase)
 
 
 def _online(url: str | None, key: Path | None, device: DevicePublic | None) -> Online | None:

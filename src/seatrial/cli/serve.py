@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seatrial import lazy
+from seatrial.cli._passphrase import given_passphrase
+from seatrial.cli._signers import holder_key
+from seatrial.cli._unsealing import Opener, opener_of, unseal_options
 from seatrial.errors import SeatrialError, UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 # Which option says what in `serve.yaml`: of the server, of its limits, of its log, of each model.
 _SERVER = ("host", "port", "grpc_port", "fronts", "watch_seconds")
 _LIMITS = {"max_body": "body_mebibytes"}
+_LICENSE = {"license_files": "files", "device": "device", "issuers": "issuers", "revocations": "revocations"}
 _LOG = {"request_log": "requests", "traces": "traces"}
 _MODEL = {
     "runtime": "runtime",
@@ -58,18 +62,30 @@ _MODEL = {
 @click.option("--timeout", type=float, help="Seconds one batch may take.  [default: 60]")
 @click.option("--request-log", help="File of one JSON line a request; - is stderr.  [default: none]")
 @click.option("--traces", help="URL of an OpenTelemetry collector (OTLP over HTTP).  [default: none]")
+@click.option(
+    "--license", "license_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="Serve under this license; may be repeated.",
+)  # fmt: skip
+@click.option("--device", type=click.Path(path_type=Path), help="That the licenses are for: device.json.")
+@click.option(
+    "--issuer", "issuers", multiple=True, type=click.Path(path_type=Path), metavar="PUB",
+    help="Whose licenses are believed, beside those that the device names.",
+)  # fmt: skip
+@click.option("--revocations", type=click.Path(path_type=Path), help="List of licenses that were taken back.")
+@unseal_options
 def command(*, models: tuple[str, ...], config: Path | None, **options: Any) -> int:
     """Serve each of MODELS (or bundles), and those of the configuration, until SIGTERM.
 
     SIGTERM lets what is under way finish; SIGHUP reads the configuration and the models' folders again. A
-    model's contract is found beside it. How requests are batched is measured at load and printed.
+    model's contract is found beside it. How requests are batched is measured at load and printed. The models
+    of sealed bundles are decrypted in memory only.
     """
     uvloop = lazy.load("uvloop", extra="serve")
     for needed in ("httptools", "orjson"):
         lazy.load(needed, extra="serve")
     with ExitStack() as unpacked:
         folders = tuple(_folder(each, unpacked) for each in models)
-        uvloop.run(_serve(partial(_settings, folders, config, options)))
+        uvloop.run(_serve(partial(_settings, folders, config, options), options))
     return 0
 
 
@@ -83,20 +99,41 @@ def _folder(given: str, unpacked: ExitStack) -> str:
     return f"{name}{found}{unpacked.enter_context(opened(Path(path))).folder}"
 
 
-async def _serve(read: Callable[[], Settings]) -> None:
+async def _serve(read: Callable[[], Settings], options: dict[str, Any]) -> None:
     from seatrial.serve.assembly import assemble
-    from seatrial.serve.server import settle, until_signalled
+    from seatrial.serve.server import give_back, settle, until_signalled
 
     settings = read()
-    assembly = assemble(settings)
+    assembly = assemble(settings, opener=_opener(settings, options), key=_key(settings, options))
     address = await assembly.start(click.echo)
     settle()
+    assembly.service.keeper.freed = give_back
     await until_signalled(
         assembly.server,
         told=lambda name: click.echo(f"{name}: finishing what is under way", err=True),
         hung_up=partial(_reload, assembly, read),
         ready=partial(_ready, address, (*settings.models, *settings.pipelines)),
     )
+
+
+def _opener(settings: Settings, options: dict[str, Any]) -> Opener | None:
+    """What opens sealed bundles: of the command line, else of the settings."""
+    if options["unseal_key"] is not None:
+        return opener_of(options["unseal_key"], options["passphrase_file"], options["passphrase_env"])
+    said = settings.unseal
+    return opener_of(said.key, said.passphrase_file, said.passphrase_env)
+
+
+def _key(settings: Settings, options: dict[str, Any]) -> Callable[[], Any] | None:
+    """The key that opens sealed bundles, for licenses that are for it and not for a device."""
+    said = settings.unseal
+    path = options["unseal_key"] or said.key
+    if path is None:
+        return None
+    file, variable = options["passphrase_file"], options["passphrase_env"]
+    if options["unseal_key"] is None:
+        file, variable = said.passphrase_file, said.passphrase_env
+    return partial(holder_key, path, given_passphrase(file, variable))
 
 
 def _ready(address: str, names: tuple[str, ...]) -> None:
@@ -115,10 +152,13 @@ def _settings(models: tuple[str, ...], config: Path | None, options: dict[str, A
     """What the file says, overruled by what the command line says."""
     from seatrial.serve.settings import Settings, overruled, read_settings
 
-    said = {name: value for name, value in options.items() if value is not None}
+    said = {name: value for name, value in options.items() if value not in (None, ())}
+    read = read_settings(config) if config else Settings()
+    permitted = {field: said[name] for name, field in _LICENSE.items() if name in said}
     settings = overruled(
-        read_settings(config) if config else Settings(),
-        server={name: said[name] for name in _SERVER if name in said},
+        read,
+        server={name: said[name] for name in _SERVER if name in said}
+        | {"license": read.license.model_dump(exclude_unset=True) | permitted},
         limits={field: said[name] for name, field in _LIMITS.items() if name in said},
         models=_named(models),
         options={field: said[name] for name, field in _MODEL.items() if name in said},

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from seatrial import lazy
 from seatrial.errors import SeatrialError, UsageError
 from seatrial.serve.access.doors import gate_of, tls_of
 from seatrial.serve.access.guard import exposure
+from seatrial.serve.access.licensing import Key, Licensing
 from seatrial.serve.access.tls import Tls
 from seatrial.serve.flow.declaration import load_flow
 from seatrial.serve.flow.pipeline import ServedPipeline, pipeline_line
@@ -20,8 +23,9 @@ from seatrial.serve.rest.front import RestFront
 from seatrial.serve.server import Server
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Bounds, Settings
+from seatrial.serve.versions.bundles import Opener
 from seatrial.serve.versions.keeper import Keeper
-from seatrial.serve.versions.loading import choice_lines
+from seatrial.serve.versions.loading import choice_lines, load_version
 from seatrial.serve.watching.observing import observe
 
 Told = Callable[[str], None]
@@ -39,6 +43,7 @@ class Assembly:
         service: What fronts speak to.
         front: REST.
         server: Their life.
+        licensing: What permits to serve.
         tls: What connections are wrapped in; None: nothing.
     """
 
@@ -47,6 +52,7 @@ class Assembly:
     service: InferenceService
     front: RestFront
     server: Server
+    licensing: Licensing
     tls: Tls | None = None
 
     async def start(self, told: Told) -> str:
@@ -68,6 +74,8 @@ class Assembly:
         )
         if exposed:
             _log.warning("%s; see docs/how-to/serve-safely.md", exposed)
+        for line in self.licensing.lines():
+            told(line)
         keeper.told = lambda model: told("\n".join(choice_lines(model)))
         try:
             flows = {name: load_flow(path) for name, path in settings.pipelines.items()}
@@ -113,6 +121,12 @@ class Assembly:
         self.service.keeper.begin(self._reload(settings))
 
     async def _reload(self, settings: Settings) -> None:
+        try:
+            fresh = await asyncio.to_thread(self.licensing.reopened, settings.license)
+        except SeatrialError as error:
+            _log.warning("licenses stay as they were: %s (%s)", error.message, error.hint)
+        else:
+            self.licensing.take_over(fresh, self.service.models)
         await self.service.keeper.reload(settings.models)
         try:
             self.service.traffic.take(settings.models)
@@ -121,26 +135,48 @@ class Assembly:
         await self.service.keeper.look()  # versions that no route names any more may go
 
 
-def assemble(settings: Settings) -> Assembly:
-    """Builds what `settings` describe; nothing is loaded and nothing listens yet.
+def assemble(settings: Settings, *, opener: Opener | None = None, key: Key | None = None) -> Assembly:
+    """Builds what `settings` describe; nothing is loaded and nothing listens yet, but licenses are opened.
 
     Call it in the event loop that the server will run in.
 
+    Args:
+        settings: Of the server.
+        opener: Gives the content keys of sealed bundles; None: only licenses do.
+        key: Gives the customer's private key, for licenses that are for it and not for a device.
+
     Raises:
         UsageError: The settings contradict each other, or name files that are not there.
+        TrustError: A license does not permit to serve here.
     """
     twice = sorted(set(settings.pipelines) & set(settings.models))
     if twice:
         raise UsageError(
             f"pipelines.{twice[0]}: there is a model of this name", hint="name one of them otherwise"
         )
+    licensing = Licensing(settings.license, key=key)
+    try:
+        return _assembled(settings, licensing, opener)
+    except BaseException:
+        licensing.close()
+        raise
+
+
+def _assembled(settings: Settings, licensing: Licensing, opener: Opener | None) -> Assembly:
     repository = Repository()
     limits = limits_of(settings.limits)
-    service = InferenceService(repository, keeper=Keeper(repository, settings.models), limits=limits)
+    load = licensing.load_with(partial(load_version, opener=licensing.opener(opener)))
+    keeper = Keeper(repository, settings.models, load=load)
+    service = InferenceService(repository, keeper=keeper, limits=limits)
     front = RestFront(service, limits=limits, gate=gate_of(settings.access))
     observe(front.instruments, settings.log)
+    if settings.license.files:
+        for family in licensing.families():
+            front.instruments.add(family)
+    front.instruments.at_end(licensing.close)
     tls = tls_of(settings.access)
-    return Assembly(settings, repository, service, front, _server(service, front, settings, tls), tls)
+    server = _server(service, front, settings, tls)
+    return Assembly(settings, repository, service, front, server, licensing, tls)
 
 
 def _server(service: InferenceService, front: RestFront, settings: Settings, tls: Tls | None) -> Server:

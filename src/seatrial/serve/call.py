@@ -48,6 +48,7 @@ class Call:
         payload: What the prediction starts from, for the log's summary of it; not kept longer than the call.
         body: What was sent, for the log's digest; likewise.
         answer: What a prediction answered, for counting classes; likewise.
+        notice: What the client is warned of, such as a license in its grace; empty: nothing.
         error: What the client was told went wrong; empty: nothing.
         trace: Of `trace_id`, once somebody asked for it.
     """
@@ -72,6 +73,7 @@ class Call:
     payload: Any = None
     body: bytes | bytearray | memoryview = b""
     answer: Any = None
+    notice: str = ""
     error: str = ""
     trace: str = ""
 
@@ -128,6 +130,8 @@ def headers_of(call: Call) -> list[tuple[str, str]]:
         headers.append(("X-Seatrial-Version", _clean(call.version)))
     if call.degraded:
         headers.append(("X-Seatrial-Degraded", _clean(call.degraded)))
+    if call.notice:
+        headers.append(("X-Seatrial-License", _clean(call.notice)))
     return headers
 
 

@@ -141,6 +141,8 @@ class InferenceService:
         """
         if isinstance(model, ServedPipeline):
             return model.infer(self, feeds, done, call)
+        if model.guard is not None and model.guard.notice:
+            call.notice = model.guard.notice
         parameters = call.parameters
         arrived = arrived or model.batcher.clock()
         deadline, priority = _deadline(parameters, arrived), _priority(parameters)
@@ -215,6 +217,7 @@ class InferenceService:
         self._draining = True
         await asyncio.gather(*(each.drain() for each in self.models))
         await self.keeper.close()
+        await asyncio.gather(*(each.close() for each in self.models))
         self.traffic.close()
         self.pool.shutdown(wait=False, cancel_futures=True)
 
@@ -223,7 +226,7 @@ class InferenceService:
         self._draining = True
         self.traffic.close()
         await self.keeper.close()
-        await asyncio.gather(*(each.batcher.close() for each in self.models))
+        await asyncio.gather(*(each.close() for each in self.models))
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def stop_being_ready(self) -> None:

@@ -260,6 +260,23 @@ class Access(_Settings):
         return self
 
 
+class License(_Settings):
+    """What permits to serve; with it every model must be of a bundle that a license covers.
+
+    Attributes:
+        files: Licenses; each bundle is served under the first that covers it.
+        device: The device that they are for, from `seatrial device enroll`; without one they are for the key
+            that opens sealed bundles, and count no calls.
+        issuers: Public keys of those whose licenses are believed, besides those that the device names.
+        revocations: The list of licenses that were taken back.
+    """
+
+    files: tuple[FilePath, ...] = ()
+    device: FilePath | None = None
+    issuers: tuple[FilePath, ...] = ()
+    revocations: FilePath | None = None
+
+
 class Log(_Settings):
     """What is written about requests.
 
@@ -296,6 +313,20 @@ class Bounds(_Settings):
     image_megapixels: float = Field(default=100.0, gt=0)
 
 
+class Unseal(_Settings):
+    """What opens sealed bundles.
+
+    Attributes:
+        key: File of the private key that they were sealed for; None: they are not served.
+        passphrase_file: Its first line opens the key.
+        passphrase_env: Environment variable that does.
+    """
+
+    key: FilePath | None = None
+    passphrase_file: FilePath | None = None
+    passphrase_env: str | None = None
+
+
 class Settings(_Settings):
     """A whole server.
 
@@ -307,8 +338,10 @@ class Settings(_Settings):
         models: By name.
         pipelines: Files of pipelines by name; see `serve.flow`.
         access: Who may ask.
+        license: What permits to serve.
         limits: What a client may take.
         log: What is written about requests.
+        unseal: What opens sealed bundles.
         watch_seconds: How often the models' files are looked at for new versions; 0: never.
     """
 
@@ -319,8 +352,10 @@ class Settings(_Settings):
     models: dict[str, Model] = Field(default_factory=dict)
     pipelines: dict[str, FilePath] = Field(default_factory=dict)
     access: Access = Access()
+    license: License = License()
     limits: Bounds = Bounds()
     log: Log = Log()
+    unseal: Unseal = Unseal()
     watch_seconds: float = Field(default=0.0, ge=0)
 
     @field_validator("models", "pipelines")

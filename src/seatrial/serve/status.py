@@ -15,6 +15,7 @@ from seatrial.errors import (
     Unavailable,
     UsageError,
 )
+from seatrial.trust.refusals import OverRate
 
 Reason = Literal[
     "malformed",
@@ -53,6 +54,7 @@ _ERRORS: tuple[tuple[type[BaseException], int], ...] = (
     (ContractViolation, 400),
     (ModelError, 422),
     (TrustError, 403),
+    (OverRate, 429),
     (Unavailable, 503),
     (TimeoutError, 504),
 )
@@ -78,6 +80,7 @@ PHRASES = {
     415: "Unsupported Media Type",
     417: "Expectation Failed",
     422: "Unprocessable Content",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",

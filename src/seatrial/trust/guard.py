@@ -11,6 +11,7 @@ costs two comparisons and two subtractions.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -92,6 +93,7 @@ class Guard:
 
     Attributes:
         license: As given.
+        refusals: How often it said no while it was used, by the name of the class.
         notice: What the user should be warned of; empty: nothing.
 
     Raises:
@@ -103,6 +105,7 @@ class Guard:
         self, held: License, holder: Holder, *, feature: str, surroundings: Surroundings | None = None
     ) -> None:
         self.license, self.notice = held, ""
+        self.refusals: Counter[str] = Counter()
         claims, around = held.claims, surroundings or Surroundings()
         _check_holder(claims, holder)
         if feature not in claims.features:
@@ -174,14 +177,18 @@ class Guard:
             Unavailable: Its lease server does not answer.
         """
         now = self._monotonic()
-        if now >= self._until:
-            self._look_again(now)
-        if self._refused is not None:
-            raise again(self._refused)
-        if self._limited:
-            self._bucket.take(rows, now)
-        if self._quota is not None:
-            self._quota.take(rows)
+        try:
+            if now >= self._until:
+                self._look_again(now)
+            if self._refused is not None:
+                raise again(self._refused)
+            if self._limited:
+                self._bucket.take(rows, now)
+            if self._quota is not None:
+                self._quota.take(rows)
+        except SeatrialError as error:
+            self.refusals[type(error).__name__] += 1
+            raise
 
     def give(self, rows: int = 1) -> None:
         """These rows were not answered after all, through no fault of the asker."""

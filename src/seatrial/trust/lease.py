@@ -142,6 +142,10 @@ class OnlineCalls:
             Unavailable: The server does not answer.
             LicenseError: It refuses: revoked, expired, another device, an older copy of the state.
         """
+        with self._ledger.alone("lease"):  # two servers of one device ask one after the other
+            return self._exchange(rows)
+
+    def _exchange(self, rows: int) -> int:
         use = self._ledger.change(lambda state: self._begin(state, rows))
         request = canonical(
             {

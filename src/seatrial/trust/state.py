@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -94,6 +95,10 @@ class Ledger(Protocol):
         """The state as it is."""
         ...
 
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """One user of the state at a time does what has this name."""
+        ...
+
     def change(self, edit: Callable[[State], T], *, counted: bool = True) -> T:
         """Edits the state; durable when the call returns.
 
@@ -113,6 +118,10 @@ class MemoryLedger:
     def look(self) -> State:
         """The state as it is."""
         return self._state
+
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """There is one user."""
+        return nullcontext()
 
     def change(self, edit: Callable[[State], T], *, counted: bool = True) -> T:
         """Edits the state."""
@@ -153,6 +162,10 @@ class FileLedger:
         """
         with alone(self._path):
             return self._read()[0]
+
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """One process at a time; the state itself can be changed meanwhile."""
+        return alone(self._path.with_name(f"{self._path.name}.{name}"))
 
     def change(self, edit: Callable[[State], T], *, counted: bool = True) -> T:
         """Edits the state; durable when the call returns.

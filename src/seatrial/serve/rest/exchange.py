@@ -13,6 +13,7 @@ from seatrial.errors import SeatrialError, Unavailable
 from seatrial.serve.call import Call, headers_of
 from seatrial.serve.rest.encoding import unpacked
 from seatrial.serve.status import BUSY, GONE, OK, PHRASES, Refusal, status_of, told
+from seatrial.trust.refusals import OverRate
 
 if TYPE_CHECKING:
     from seatrial.serve.rest.connection import Connection
@@ -106,7 +107,9 @@ class Exchange:
             message = message[:_LONGEST_MESSAGE] + "..."
         self.call.error = message
         headers = error.headers if isinstance(error, Refusal) else None
-        self.json({"error": message}, status, headers=RETRY_AFTER if status == BUSY else headers)
+        if status == BUSY or isinstance(error, OverRate):
+            headers = RETRY_AFTER
+        self.json({"error": message}, status, headers=headers)
 
     def lost(self) -> None:
         """The client went away before the answer: what was begun for it is cancelled."""

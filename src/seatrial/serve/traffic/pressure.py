@@ -6,6 +6,7 @@ from typing import Literal
 
 from seatrial.errors import EngineFailure, Unavailable
 from seatrial.serve.model import ServedModel
+from seatrial.trust.refusals import OverRate
 
 Why = Literal["queue", "deadline", "device"]
 
@@ -40,6 +41,8 @@ def why_failed(model: ServedModel, error: BaseException) -> Why | None:
     """Which of the reasons to step down an error is; None: it is the request's own, and stays an error."""
     if isinstance(error, TimeoutError):
         return "deadline"
+    if isinstance(error, OverRate):
+        return None  # whoever asks is too fast, not the model too slow
     if isinstance(error, Unavailable):
         return "queue" if model.ready else "device"
     if isinstance(error, EngineFailure) and error.kind != "exception":

@@ -109,6 +109,10 @@ class Instruments:
         self._listeners = (*self._listeners, listener)
         self._closes.append(close)
 
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Has something done when the server has ended; may take a while."""
+        self._closes.append(close)
+
     def watch(self, model: ServedModel) -> None:
         """Counts a model's batches from now on."""
         labels = (model.name, model.version)
