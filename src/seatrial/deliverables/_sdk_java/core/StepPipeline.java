@@ -95,9 +95,12 @@ public abstract class StepPipeline {
         return new Answer(Answers.plain(value, "answer"));
     }
 
-    /** Whether several samples may travel in one call and be told apart afterwards. */
-    public boolean batchesFreely() {
-        return inputs.stream().allMatch(TensorSpec::batchIsFree)
+    /** What kind of answer the model gives, such as {@code classification}. */
+    public abstract String task();
+
+    /** Whether several samples may travel in one call; a detector gives all boxes of a batch in one list. */
+    public final boolean batchesFreely() {
+        return !task().equals("detection") && inputs.stream().allMatch(TensorSpec::batchIsFree)
                 && outputs.stream().allMatch(TensorSpec::batchIsFree);
     }
 

@@ -6,6 +6,7 @@ import java.util.Map;
 import seatrial.Context;
 import seatrial.ContractException;
 import seatrial.DType;
+import seatrial.Lists;
 import seatrial.NdArray;
 
 /** {@code feed}: which value goes into which input. */
@@ -62,7 +63,7 @@ public final class FeedStep {
         if (!(found instanceof Number || found instanceof Boolean || found instanceof List<?>)) {
             throw new ContractException("'" + source + "' is " + Values.describe(found) + ", not numbers or text");
         }
-        NdArray array = Values.fromLists(found, "'" + source + "' as numbers");
+        NdArray array = Lists.array(found, "'" + source + "' as numbers");
         return array.type().kind() == 'f' ? Values.toFloat(array, DType.FLOAT32) : array;
     }
 }

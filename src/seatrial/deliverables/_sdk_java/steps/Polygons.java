@@ -1,6 +1,7 @@
 package seatrial.steps;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 
@@ -11,29 +12,37 @@ final class Polygons {
 
     private Polygons() {}
 
-    /** The pixels of a polygon and of its border, as OpenCV fills it. */
+    /** The pixels of a convex polygon and of its border, as OpenCV fills it: edges are cut at the picture first. */
     static boolean[] filled(int[][] corners, int height, int width) {
         boolean[] inside = new boolean[height * width];
+        long[] low = new long[height];
+        long[] high = new long[height];
+        Arrays.fill(low, Long.MAX_VALUE);
+        Arrays.fill(high, Long.MIN_VALUE);
         for (int i = 0; i < corners.length; i++) {
-            line(inside, corners[i], corners[(i + 1) % corners.length], height, width);
+            int[] from = corners[(i + corners.length - 1) % corners.length];
+            int[] to = corners[i];
+            Cut cut = Cut.of(from, to, height, width);
+            if (cut.visible()) {
+                line(inside, cut.from(), cut.to(), height, width);
+            }
+            boolean shown = cut.from()[1] != cut.to()[1];
+            int[] start = shown ? cut.from() : from;
+            int[] end = shown ? cut.to() : to;
+            if (from[1] == to[1]) {
+                continue;
+            }
+            long slope = ((long) (end[0] - start[0]) << SHIFT) / (end[1] - start[1]);
+            int[] upper = from[1] < to[1] ? start : end;
+            for (int y = Math.max(0, Math.min(from[1], to[1])); y < Math.min(height, Math.max(from[1], to[1])); y++) {
+                long x = ((long) upper[0] << SHIFT) + slope * (y - upper[1]);
+                low[y] = Math.min(low[y], x);
+                high[y] = Math.max(high[y], x);
+            }
         }
         for (int y = 0; y < height; y++) {
-            long low = Long.MAX_VALUE;
-            long high = Long.MIN_VALUE;
-            for (int i = 0; i < corners.length; i++) {
-                int[] from = corners[i];
-                int[] to = corners[(i + 1) % corners.length];
-                int[] upper = from[1] < to[1] ? from : to;
-                int[] lower = from[1] < to[1] ? to : from;
-                if (upper[1] <= y && y < lower[1]) {
-                    long slope = ((long) (lower[0] - upper[0]) << SHIFT) / (lower[1] - upper[1]);
-                    long x = ((long) upper[0] << SHIFT) + slope * (y - upper[1]);
-                    low = Math.min(low, x);
-                    high = Math.max(high, x);
-                }
-            }
-            long first = low > high ? width : Math.max(0, low + (1L << SHIFT) - 1 >> SHIFT);
-            for (long x = first; x <= high >> SHIFT && x < width; x++) {
+            long first = low[y] > high[y] ? width : Math.max(0, low[y] + (1L << SHIFT) - 1 >> SHIFT);
+            for (long x = first; x <= high[y] >> SHIFT && x < width; x++) {
                 inside[y * width + (int) x] = true;
             }
         }
@@ -128,11 +137,11 @@ final class Polygons {
     private static List<int[]> distinct(List<int[]> corners) {
         List<int[]> found = new ArrayList<>();
         for (int[] each : corners) {
-            if (found.isEmpty() || !java.util.Arrays.equals(found.get(found.size() - 1), each)) {
+            if (found.isEmpty() || !Arrays.equals(found.get(found.size() - 1), each)) {
                 found.add(each);
             }
         }
-        while (found.size() > 1 && java.util.Arrays.equals(found.get(0), found.get(found.size() - 1))) {
+        while (found.size() > 1 && Arrays.equals(found.get(0), found.get(found.size() - 1))) {
             found.remove(found.size() - 1);
         }
         return found;

@@ -1,10 +1,10 @@
 package seatrial.steps;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import seatrial.ContractException;
 import seatrial.DType;
+import seatrial.Lists;
 import seatrial.NdArray;
 
 /** What steps take: the guards that turn a wrong value into a sentence. */
@@ -26,7 +26,7 @@ public final class Values {
     public static NdArray array(Object value, int rank, String what) {
         Object found = value;
         if (value instanceof Number || value instanceof Boolean || value instanceof List<?>) {
-            found = fromLists(value, what);
+            found = Lists.array(value, what);
         }
         if (!(found instanceof NdArray array) || array.type().kind() == 'U') {
             throw new ContractException("takes " + what + ", not " + describe(value));
@@ -79,65 +79,5 @@ public final class Values {
             return value.toString();
         }
         return value == null ? "nothing" : "a value of type " + value.getClass().getSimpleName();
-    }
-
-    /** Nested lists as an array: all truths are bool, all whole numbers int64, else float64. */
-    public static NdArray fromLists(Object value, String what) {
-        List<Integer> shape = new ArrayList<>();
-        DType inside = null;
-        Object first = value;
-        while (first instanceof List<?> list) {
-            shape.add(list.size());
-            first = list.isEmpty() ? null : list.get(0);
-        }
-        if (first instanceof NdArray array) {
-            for (int each : array.shape()) {
-                shape.add(each);
-            }
-            inside = array.type();
-        }
-        List<Object> leaves = new ArrayList<>();
-        collect(value, shape, 0, leaves, what);
-        boolean truths = !leaves.isEmpty();
-        boolean whole = !leaves.isEmpty();
-        for (Object each : leaves) {
-            truths &= each instanceof Boolean;
-            whole &= each instanceof Boolean || each instanceof Long || each instanceof Integer;
-        }
-        int[] sizes = shape.stream().mapToInt(Integer::intValue).toArray();
-        DType type = inside != null ? inside : truths ? DType.BOOL : whole ? DType.INT64 : DType.FLOAT64;
-        long[] longs = new long[leaves.size()];
-        double[] doubles = new double[leaves.size()];
-        for (int i = 0; i < longs.length; i++) {
-            Object each = leaves.get(i) instanceof Boolean truth ? (Number) (truth ? 1L : 0L) : leaves.get(i);
-            longs[i] = ((Number) each).longValue();
-            doubles[i] = ((Number) each).doubleValue();
-        }
-        NdArray wide = type.kind() == 'f' ? NdArray.of(doubles, sizes) : NdArray.of(longs, sizes);
-        return wide.as(type);
-    }
-
-    private static void collect(Object value, List<Integer> shape, int depth, List<Object> leaves, String what) {
-        if (value instanceof NdArray array) {
-            List<Integer> rest = shape.subList(Math.min(depth, shape.size()), shape.size());
-            if (!rest.equals(Arrays.stream(array.shape()).boxed().toList())) {
-                throw new ContractException("takes " + what + ", and the nested list it was given is ragged");
-            }
-            for (int i = 0; i < array.size(); i++) {
-                leaves.add(array.type().kind() == 'f' ? (Object) array.at(i) : (Object) array.longAt(i));
-            }
-            return;
-        }
-        boolean list = value instanceof List<?>;
-        if (list != depth < shape.size() || list && ((List<?>) value).size() != shape.get(depth)) {
-            throw new ContractException("takes " + what + ", and the nested list it was given is ragged");
-        }
-        if (list) {
-            ((List<?>) value).forEach(each -> collect(each, shape, depth + 1, leaves, what));
-        } else if (value instanceof Number || value instanceof Boolean) {
-            leaves.add(value);
-        } else {
-            throw new ContractException("takes " + what + ", not lists of " + describe(value));
-        }
     }
 }
