@@ -112,6 +112,30 @@ def show(*, bundle: Path, as_json: bool) -> None:
             click.echo(f"{role:<12} {len(files):>4} files  {total:>10}")
 
 
+@command.command("diff")
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--run", is_flag=True, help="Also ask the new model for the old bundle's test cases.")
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def diff(*, old: Path, new: Path, run: bool, lang: str, as_json: bool) -> None:
+    """Say what an integrator of OLD must know before NEW takes its place.
+
+    The first line is the verdict: identical, compatible, answers change, or needs new client code.
+    """
+    import json
+
+    from seatrial.deliverables import bundle_diff, told
+    from seatrial.model.archive import opened
+
+    with opened(old) as before, opened(new) as after:
+        found = bundle_diff(before, after, run=run)
+    if as_json:
+        click.echo(json.dumps(found.to_data(), ensure_ascii=False, indent=1))
+    else:
+        click.echo(told(found, lang))
+
+
 @command.command("pack")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="[default: BUNDLE.tar.zst]")
