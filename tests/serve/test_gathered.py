@@ -260,6 +260,111 @@ async def test_a_known_head_in_pieces_and_in_a_row_is_read_all_the_same() -> Non
         assert server.front.room.taken == 0
 
 
+# -- bunches -------------------------------------------------------------------------------------------------
+@asynccontextmanager
+async def waiting_bunch(count: int, **more: Any) -> AsyncIterator[tuple[Any, Any, Any, list[Line]]]:
+    """A pair of front and hub, the model and its engine, and requests that wait as one behind another."""
+    model, sessions = await loaded(max_batch_size=16, seconds=0.15, **more)
+    async with fronted(model, count=1) as [pair]:
+        lines: list[Line] = [await pair.rest.line() for _ in range(count)]
+        first = asyncio.create_task(pair.rest.ask("POST", INFER, infer_body(100.5)))
+        await asyncio.sleep(0.05)
+        for place, line in enumerate(lines):
+            line.ask("POST", INFER, infer_body(place + 0.5))
+        await asyncio.sleep(0.03)
+        assert len({id(each) for each in pair.hub.asked.values()}) == 2  # the first one, and the bunch
+        yield pair, model, sessions[0], lines
+        assert (await first).status in (200, 503)
+        for line in lines:
+            line.writer.close()
+        await asyncio.sleep(0.02)
+        assert not pair.hub.waiting
+
+
+async def test_a_bunch_is_one_in_the_queue_and_counted_by_its_requests() -> None:
+    async with waiting_bunch(6) as (pair, model, session, lines):
+        assert len(model.batcher.queue) == 1
+        assert model.batcher.queue.rows == 6
+        assert [values_of(await line.answer()) for line in lines] == [[2 * n + 1] for n in range(6)]
+        assert session.batches == [1, 6]
+        text = (await pair.rest.ask("GET", "/metrics")).body.decode()
+        assert 'seatrial_requests_total{model="double",version="1",route="infer",code="200"} 7' in text
+        assert 'seatrial_request_seconds_count{model="double",version="1",route="infer"} 7' in text
+        assert 'seatrial_queue_seconds_count{model="double",version="1"} 7' in text
+
+
+async def test_who_leaves_a_bunch_that_waits_is_not_run() -> None:
+    async with waiting_bunch(6) as (_, model, session, lines):
+        for line in (lines[1], lines[4]):
+            line.writer.close()
+        await asyncio.sleep(0.02)
+        answers = [await lines[place].answer() for place in (0, 2, 3, 5)]
+        assert [values_of(each) for each in answers] == [[1], [5], [7], [11]]
+        assert session.batches == [1, 4]
+        assert model.batcher.tally.cancelled == 2
+
+
+async def test_who_leaves_a_bunch_that_runs_costs_the_others_nothing() -> None:
+    async with waiting_bunch(6) as (pair, model, session, lines):
+        await asyncio.sleep(0.12)  # it is on the device now
+        lines[0].writer.close()
+        lines[3].writer.close()
+        answers = [await lines[place].answer() for place in (1, 2, 4, 5)]
+        assert [values_of(each) for each in answers] == [[3], [5], [9], [11]]
+        assert session.batches == [1, 6]
+        assert model.batcher.tally.cancelled == 0
+        text = (await pair.rest.ask("GET", "/metrics")).body.decode()
+        assert 'route="infer",code="200"} 5' in text
+        assert 'route="infer",code="499"} 2' in text
+
+
+async def test_a_bunch_of_a_front_that_is_lost_is_cancelled() -> None:
+    model, sessions = await loaded(max_batch_size=16, seconds=0.15)
+    async with fronted(model, count=2) as [pair, other]:
+        first = asyncio.create_task(other.rest.ask("POST", INFER, infer_body(100.5)))
+        await asyncio.sleep(0.05)
+        lines = [await pair.rest.line() for _ in range(5)]
+        for line in lines:
+            line.ask("POST", INFER, infer_body(0.5))
+        await asyncio.sleep(0.03)
+        assert pair.hub.waiting == 5
+        pair.line._transport.abort()
+        await asyncio.sleep(0.03)
+        assert (pair.hub.waiting, model.batcher.tally.cancelled) == (0, 5)
+        assert (await first).status == 200
+        assert sessions[0].batches == [1]
+        for line in lines:
+            line.writer.close()
+
+
+async def test_a_bunch_is_told_that_the_server_shuts_down() -> None:
+    async with waiting_bunch(3) as (_, model, _, lines):
+        await model.batcher.close()
+        answers = [await line.answer() for line in lines]
+        assert [each.status for each in answers] == [503] * 3
+        assert len({each.headers["x-log-id"] for each in answers}) == 3
+
+
+async def test_who_listens_is_told_of_each_request() -> None:
+    model, _ = await loaded(max_batch_size=16)
+    async with fronted(model, count=1) as [pair]:
+        heard: list[tuple[str, Any, int]] = []
+        pair.rest.front.instruments.listen(
+            lambda call, code, _: heard.append((call.log_id, code, call.stages[0][1].rows))
+        )
+        await together(pair.rest, [(INFER, infer_body(0.5), {"X-Log-Id": f"n{n}"}) for n in range(5)])
+        assert sorted(heard) == [(f"n{n}", 200, 1) for n in range(5)]
+
+
+async def test_an_output_that_cannot_cross_fails_each_of_a_bunch() -> None:
+    async with waiting_bunch(3) as (_, _, session, lines):
+        await asyncio.sleep(0.12)  # it is on the device now
+        real = session.finish
+        session.finish = lambda: [*real(), np.ones((3, 1))]  # one more than the graph has
+        assert [(await line.answer()).status for line in lines] == [500] * 3
+        session.finish = real
+
+
 # -- forms ---------------------------------------------------------------------------------------------------
 SPECS = (
     TensorSpec("a", "float32", ("batch", "n")),

@@ -182,7 +182,7 @@ class FeedCheck:
         """
         if type(feeds) is Checked and (feeds.specs is self.specs or feeds.specs == self.specs):
             return feeds
-        if type(feeds) is Portion and self._passed(feeds.lot):
+        if type(feeds) is Portion and self.passed(feeds.lot):
             return feeds
         found = self.quick(feeds)
         if found is not None:
@@ -194,7 +194,8 @@ class FeedCheck:
         passed.rows = passed[self._first].shape[0] if self._first is not None else 1
         return passed
 
-    def _passed(self, lot: Lot) -> bool:
+    def passed(self, lot: Lot) -> bool:
+        """Whether the requests of a lot passed these very specs."""
         if lot.specs is not self.specs:
             if lot.specs != self.specs:
                 return False

@@ -34,6 +34,10 @@ class Lot:
         """The feeds of one request, by its place from 0."""
         return Portion(self, place * self.rows)
 
+    def portions(self, count: int) -> list[Portion]:
+        """The feeds of the first so many requests."""
+        return [Portion(self, place * self.rows) for place in range(count)]
+
 
 class Portion(Mapping[str, Array]):
     """One request's feeds; they passed the specs of their lot.
@@ -72,5 +76,6 @@ def joined(feeds: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
             last.rows += each.rows
         else:
             last = Portion(each.lot, each.start)  # a copy, which may grow
+            last.rows = each.rows
             pieces.append(last)
     return _feeds.join(pieces)

@@ -116,6 +116,22 @@ class Batcher:
             raise
         self._wake()
 
+    def takes_together(self, rows: int) -> bool:
+        """Whether requests of so many rows may be submitted as one that stands for them.
+
+        It may be when nothing is to be decided for one of them alone.
+        """
+        policy, waiting = self.queue.policy, self.queue.rows
+        fits = rows <= policy.max_batch_size and waiting + rows <= policy.max_queue_size
+        return fits and not self._draining and not self._poisons
+
+    def take_apart(self, request: Request) -> bool:
+        """Puts those in the queue that a request stands for, in its place; False: it does not wait."""
+        if request.apart is None or not self.queue.cancel(request):
+            return False
+        self.queue.put_back(request.apart())
+        return True
+
     def cancel(self, request: Request) -> None:
         """The caller is gone: a request that waits is taken out; one that runs is let run."""
         if self.withdraw(request):
@@ -191,7 +207,7 @@ class Batcher:
             self._failed(batch, outcome)
         else:
             parts = split(outcome, [each.rows for each in batch])
-            if parts is None:
+            if parts is None or _mixed(batch, outcome):
                 self._one_by_one(batch)
             else:
                 for request, part in zip(batch, parts, strict=True):
@@ -201,11 +217,14 @@ class Batcher:
     def _failed(self, batch: list[Request], error: SeatrialError) -> None:
         """Of a batch that failed, each request is asked alone, so that one cannot cost the others."""
         died = isinstance(error, EngineFailure) and error.kind != "exception"
+        batch = _singles(batch)
         for each in batch:
             each.tries += died
         if len(batch) > 1:
             self._one_by_one(batch)
             return
+        if not batch:
+            return  # their clients are gone
         request = batch[0]
         if not died:
             self._tell(request, error)
@@ -217,6 +236,7 @@ class Batcher:
         self._tell(request, error)
 
     def _one_by_one(self, batch: list[Request]) -> None:
+        batch = _singles(batch)
         for request in batch:
             request.shape = (*request.shape, id(request))
         self.queue.put_back(batch)
@@ -259,3 +279,18 @@ class Batcher:
 
 def _nothing() -> None:
     pass
+
+
+def _singles(batch: list[Request]) -> list[Request]:
+    """The requests of a batch, each for itself."""
+    return [one for each in batch for one in (each.apart() if each.apart is not None else (each,))]
+
+
+def _mixed(batch: list[Request], outcome: list[Array]) -> bool:
+    """Whether nobody knows whose are which rows of what came out for requests that stand as one."""
+    first = batch[0]
+    return (
+        len(batch) == 1
+        and first.apart is not None
+        and any(each.shape[:1] != (first.rows,) for each in outcome)
+    )

@@ -73,6 +73,7 @@ class Device:
         self.number = number
         self._open, self._timeout = open_session, timeout
         self._freed, self._died = freed, died
+        self._loop = asyncio.get_running_loop()  # asked for once: it costs a system call
         self._session: AsyncSession | None = None
         self._done: Done | None = None
         self._watchdog: asyncio.TimerHandle | None = None
@@ -123,7 +124,7 @@ class Device:
         """
         assert self._session is not None  # noqa: S101 - callers ask `free` first
         self._done = done
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         try:
             self._session.begin(feeds)
         except SeatrialError as error:

@@ -9,7 +9,7 @@ when it would be taken, not run for nobody.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +68,8 @@ class Request:
         tries: How often it was handed to an engine that died.
         state: `queued`, `running`, `done`.
         run: The batch it was in last; None: it never was on a device.
+        apart: Gives the requests that this one stands for, each for itself; None: it is one.
+        arrivals: When each of those came.
     """
 
     feeds: Mapping[str, Array]
@@ -80,6 +82,8 @@ class Request:
     tries: int = 0
     state: str = "queued"
     run: Run | None = None
+    apart: Callable[[], list[Request]] | None = None
+    arrivals: Sequence[float] = ()
 
 
 @dataclass

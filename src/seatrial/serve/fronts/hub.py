@@ -11,7 +11,9 @@ from typing import Any, cast
 import orjson
 
 from seatrial.contract.sample import Array
-from seatrial.serve.call import Call
+from seatrial.errors import NotFound
+from seatrial.runtimes import Lot
+from seatrial.serve.fronts.asked import Bunch, Inference
 from seatrial.serve.fronts.frames import Frame, Kind, chunk_of, layout_of
 from seatrial.serve.fronts.line import Line
 from seatrial.serve.fronts.models import Offer
@@ -21,7 +23,7 @@ from seatrial.serve.rest.connection import Connection
 from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.rest.front import RestFront
 from seatrial.serve.service import Answering, InferenceService
-from seatrial.serve.status import GONE, OK
+from seatrial.serve.status import OK
 from seatrial.serve.watching.instruments import Instruments
 
 _SMALL = 16 << 10  # bytes of an answer that is sent together with others
@@ -57,7 +59,7 @@ class Hub:
         self._listening, self._lost = listening, lost
         self.line = Line(self._received, self._gone, ours=ours, theirs=theirs)
         self._loop = asyncio.get_running_loop()
-        self._asked: dict[int, Exchange | Inference] = {}
+        self.asked: dict[int, Exchange | Inference | Bunch] = {}
         self._answers: dict[bytes, list[tuple[int, list[Any]]]] = {}  # of this turn of the loop, by layout
         self._does: dict[int, Callable[[Frame], None]] = {
             Kind.INFER: self._infer,
@@ -70,7 +72,7 @@ class Hub:
     @property
     def waiting(self) -> int:
         """Requests of this front that have no answer yet."""
-        return len(self._asked)
+        return len(self.asked)
 
     @property
     def limits(self) -> Limits:
@@ -89,17 +91,27 @@ class Hub:
             _log.exception("a front said what could not be done")
 
     def _gone(self) -> None:
-        asked, self._asked = self._asked, {}
-        for each in asked.values():
-            each.lost()
+        for number in list(self.asked):
+            self._lose(number)
         self._lost()
+
+    def _lose(self, number: int) -> None:
+        """The client of a request is gone."""
+        asked = self.asked.get(number)
+        if isinstance(asked, Bunch):
+            if not asked.model.batcher.take_apart(asked.request):  # it runs, and is let run
+                self.asked[number] = asked.one(number)
+            asked = self.asked.get(number)
+        self.asked.pop(number, None)
+        if isinstance(asked, Exchange | Inference):
+            asked.lost()
 
     def exchange(self, number: int, began: float, version: str, peer: str, *, close: bool) -> Exchange:
         """What stands for a request that a front has read."""
         # Its routes want nothing of a connection but who is there and that what is answered is sent.
         exchange = Exchange(cast(Connection, _Asked(self, number, peer)), began)
         exchange.close, exchange.version = close, version
-        self._asked[number] = exchange
+        self.asked[number] = exchange
         return exchange
 
     @property
@@ -110,43 +122,93 @@ class Hub:
     def _infer(self, frame: Frame) -> None:
         """Asks for one request, or for some that are alike: each for itself, though they came together."""
         members: list[Any] = frame.told()
-        portions: list[Mapping[str, Array]] = []
+        portions: Sequence[Mapping[str, Array]] = []
         name = version = ""
         wrong: Exception | None = None
         try:
             (name, version, known), names, arrays = frame.tensors(len(members))
-            portions = self._portions(known, names, arrays)
+            lot = self._lot(known, names, arrays)
+            if lot is not None and self._bunch(name, version, lot, frame, members):
+                return
+            portions = self._portions(known, names, arrays) if lot is None else lot.portions(len(members))
         except Exception as error:  # noqa: BLE001 - a bug in one frame must not end the others
             wrong = error
         path, service = f"/v2/models/{name}/infer", self._service
         for place, told in enumerate(members):
             asked = Inference(self, frame.number + place, path, told)
-            self._asked[asked.number] = asked
+            self.asked[asked.number] = asked
             if wrong is not None:
                 asked.fail(wrong)
                 continue
             call = asked.call
             try:
                 model = service.model(name, version, call)
-                done = partial(self._inferred, asked, model)
+                done = partial(self.inferred, asked, model)
                 asked.cancel = service.infer(model, portions[place], done, call, arrived=call.complete)
             except Exception as error:  # noqa: BLE001 - one request's bug must not end the others
                 asked.fail(error)
 
+    def _bunch(self, name: str, version: str, lot: Lot, frame: Frame, told: Sequence[Any]) -> bool:
+        """Asks for all requests of a frame as one, where nothing is to be decided for one of them alone."""
+        service = self._service
+        if name in service.pipelines or name in service.traffic.plans or not self._front.instruments.quiet:
+            return False
+        try:
+            model = service.repository.model(name, version)
+        except NotFound:
+            return False
+        if not model.check.passed(lot) or not model.batcher.takes_together(len(told) * lot.rows):
+            return False
+        bunch = Bunch(self, frame.number, told, model, lot)
+        for number in bunch.numbers:
+            self.asked[number] = bunch
+        model.batcher.submit(bunch.request)
+        return True
+
+    def bunch_done(self, bunch: Bunch, outcome: Outcome) -> None:
+        """Sends what came out for the requests of a bunch."""
+        model, rows = bunch.model, bunch.lot.rows
+        there = [number for number in bunch.numbers if self.asked.get(number) is bunch]
+        about = (model.name, model.version, model.version, "")
+        try:
+            if isinstance(outcome, BaseException):
+                raise outcome  # noqa: TRY301 - as what goes wrong below
+            if len(there) < len(bunch.numbers):
+                keep = [n * rows + row for n in (each - bunch.first for each in there) for row in range(rows)]
+                outcome = [each[keep] for each in outcome]
+            names = [each.name for each in model.outputs]
+            layout = layout_of(about, names, [each[:rows] for each in outcome])
+            chunks = [chunk_of(each) for each in outcome]
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to these requests
+            for number in there:
+                asked = self.asked[number] = bunch.one(number)
+                asked.fail(error)
+            return
+        for number in there:
+            del self.asked[number]
+        if there:
+            self.line.send(Kind.ANSWER, layout=layout, said=orjson.dumps(there), chunks=chunks)
+        began = [bunch.began(number) for number in there]
+        self._front.instruments.answered_alike((model.name, model.version, "infer"), OK, began)
+
+    def _lot(self, known: int, names: Sequence[str], arrays: Sequence[Array]) -> Lot | None:
+        """The tensors of requests that came together; None: it is one alone, or nobody looked at them."""
+        check = self._offer.check(known)
+        if check is None or arrays[0].shape[0] == 1:
+            return None
+        feeds = {name: each.reshape(-1, *each.shape[2:]) for name, each in zip(names, arrays, strict=True)}
+        return check.vouched_lot(feeds, arrays[0].shape[1])
+
     def _portions(
         self, known: int, names: Sequence[str], arrays: Sequence[Array]
     ) -> list[Mapping[str, Array]]:
-        """The feeds of each request of a frame; those that came together stay together."""
-        check, count = self._offer.check(known), arrays[0].shape[0]
-        if count == 1 or check is None:
-            alone = [dict(zip(names, each, strict=True)) for each in zip(*arrays, strict=True)]
-            return [each if check is None else check.vouched(each) for each in alone]
-        feeds = {name: each.reshape(-1, *each.shape[2:]) for name, each in zip(names, arrays, strict=True)}
-        lot = check.vouched_lot(feeds, arrays[0].shape[1])
-        return [lot.portion(place) for place in range(count)]
+        check = self._offer.check(known)
+        alone = [dict(zip(names, each, strict=True)) for each in zip(*arrays, strict=True)]
+        return [each if check is None else check.vouched(each) for each in alone]
 
-    def _inferred(self, asked: Inference, model: Answering, outcome: Outcome) -> None:
-        if self._asked.get(asked.number) is not asked:
+    def inferred(self, asked: Inference, model: Answering, outcome: Outcome) -> None:
+        """Sends what came out for one request."""
+        if self.asked.get(asked.number) is not asked:
             return  # its client is gone
         asked.cancel = None  # it knows the request, which knows this one: together they would stay
         if isinstance(outcome, BaseException):
@@ -160,7 +222,7 @@ class Hub:
         except Exception as error:  # noqa: BLE001 - an output that cannot cross is this request's alone
             asked.fail(error)
             return
-        del self._asked[asked.number]
+        del self.asked[asked.number]
         if sum(map(len, chunks)) < _SMALL:
             if not self._answers:
                 self._loop.call_soon(self._answer)
@@ -188,9 +250,7 @@ class Hub:
         self._front.handle(exchange)
 
     def _cancel(self, frame: Frame) -> None:
-        exchange = self._asked.pop(frame.number, None)
-        if exchange is not None:
-            exchange.lost()
+        self._lose(frame.number)
 
     def _count(self, frame: Frame) -> None:
         """An answer that the front gave because the request could not be read."""
@@ -201,49 +261,9 @@ class Hub:
         self._front.instruments.answered(call, status)
 
     def _respond(self, number: int) -> None:
-        exchange = self._asked.pop(number, None)
+        exchange = self.asked.pop(number, None)
         if isinstance(exchange, Exchange) and exchange.response:
             self.line.send(Kind.RESPONSE, number, chunks=[b"".join(exchange.response)])
-
-
-class Inference:
-    """One request for tensors that a front has read and looked at.
-
-    Args:
-        hub: Of the front.
-        number: Of the request.
-        path: For the log.
-        told: By the front; `ForwardingFront` says it.
-    """
-
-    __slots__ = ("_close", "_hub", "_path", "_version", "call", "cancel", "number")
-
-    def __init__(self, hub: Hub, number: int, path: str, told: Sequence[Any]) -> None:
-        complete, began, close, http, peer, log_id, trace, key, parameters, headers = told
-        self.number, self._hub, self._path = number, hub, path
-        self._close, self._version = close, http
-        self.call = Call(
-            log_id=log_id, traceparent=trace, parameters=parameters, key=key, client=peer, route="infer",
-            began=began, complete=complete,
-        )  # fmt: skip
-        if headers:
-            self.call.headers = {k.encode("latin-1"): v.encode("latin-1") for k, v in headers.items()}
-        self.cancel: Callable[[], None] | None = None
-
-    def fail(self, error: BaseException) -> None:
-        """Answers with the error, in the words of a server without fronts."""
-        call = self.call
-        exchange = self._hub.exchange(self.number, call.began, self._version, call.client, close=self._close)
-        exchange.call, exchange.method, exchange.path = call, "POST", self._path
-        exchange.answered = self._hub.instruments.answered
-        exchange.fail(error)
-
-    def lost(self) -> None:
-        """Its client is gone, or the front."""
-        cancel, self.cancel = self.cancel, None
-        if cancel is not None:
-            cancel()
-        self._hub.instruments.answered(self.call, GONE)
 
 
 class _Asked:

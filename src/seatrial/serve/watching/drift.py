@@ -111,6 +111,10 @@ class DriftWatch:
             return
         self._drifts[model], self._due[model] = Drift(reference), 0.0
 
+    def asleep(self) -> bool:
+        """Whether no model has a reference."""
+        return not self._drifts
+
     def __call__(self, call: Call, code: Code, now: float) -> None:
         """Takes one call; see `Instruments.listen`."""
         if not self._drifts:

@@ -50,6 +50,7 @@ class Instruments:
         self.service, self._clock = service, clock
         self._metrics = Metrics()
         self._listeners: tuple[Listener, ...] = ()
+        self._asleep: tuple[Callable[[], bool], ...] = ()
         self._closes: list[Callable[[], None]] = []
         self._series: dict[Key, _Series] = {}
         self._known: set[tuple[str, ...]] = set()
@@ -99,14 +100,22 @@ class Instruments:
         """
         self._metrics.add(family)
 
-    def listen(self, listener: Listener, close: Callable[[], None] = lambda: None) -> None:
+    def listen(
+        self,
+        listener: Listener,
+        close: Callable[[], None] = lambda: None,
+        *,
+        asleep: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Tells the call, its status and the time of each answer, as soon as it is given.
 
         Args:
             listener: Called in the event loop, before the call lets go of its tensors: it must be quick.
             close: Called once when the server ends; may wait for what is still to be written.
+            asleep: Whether it has nothing to do with any call now.
         """
         self._listeners = (*self._listeners, listener)
+        self._asleep = (*self._asleep, asleep)
         self._closes.append(close)
 
     def at_end(self, close: Callable[[], None]) -> None:
@@ -123,7 +132,8 @@ class Instruments:
             rows.observe(run.rows)
             device.observe(run.ended - run.began)
             for each in requests:
-                queue.observe(run.began - each.arrived)
+                for arrived in each.arrivals or (each.arrived,):
+                    queue.observe(run.began - arrived)
 
         model.batcher.tally.batched = batched
 
@@ -150,6 +160,26 @@ class Instruments:
         except Exception:  # noqa: BLE001 - what is told about an answer must not cost it
             _log.exception("an answer could not be logged")
         call.release()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody wants to know of single calls: then `answered_alike` may count answers."""
+        return all(asleep() for asleep in self._asleep)
+
+    def answered_alike(self, key: Key, code: Code, began: Sequence[float]) -> None:
+        """Some requests are answered, and nobody wants to know more of them than numbers; see `quiet`.
+
+        Args:
+            key: Model, version and route.
+            code: An HTTP status, or the name of gRPC's.
+            began: When the first byte of each came.
+        """
+        now = self._clock()
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = _Series(key, self._requests, self._seconds)
+        for each in began:
+            series.observe(code, now - each)
 
     def _count_class(self, call: Call) -> None:
         """Counts the class that a prediction answered; a model of very many has most of them as one."""

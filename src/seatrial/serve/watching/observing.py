@@ -23,7 +23,7 @@ def observe(instruments: Instruments, log: Log) -> None:
     service = instruments.service
     drift = DriftWatch(lambda: service.models)
     service.repository.watch(drift.watch)
-    instruments.listen(drift, drift.close)
+    instruments.listen(drift, drift.close, asleep=drift.asleep)
     for family in (*gpu_families(), *drift.metrics()):
         instruments.add(family)
     if log.requests is not None:
