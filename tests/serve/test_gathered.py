@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.contract import TensorSpec
-from seatrial.errors import ContractViolation
+from seatrial.errors import ContractViolation, Unavailable
 from seatrial.runtimes import FeedCheck, Portion, joined
 from seatrial.serve import v2
 from seatrial.serve.access.apikeys import add_key, made
@@ -204,6 +204,38 @@ async def test_a_full_queue_refuses_those_that_find_no_room(served: Any) -> None
         assert 3 <= len(refused) <= 5
         assert model.batcher.tally.rejected == len(refused)
         assert all(values_of(each) == [2 * n + 1] for n, each in enumerate(answers) if n not in refused)
+
+
+class _Guard:
+    """A license that permits so many rows, and warns."""
+
+    notice = "ends soon"
+
+    def __init__(self, rows: int) -> None:
+        self.left, self.taken = rows, []
+
+    def take(self, rows: int) -> None:
+        if rows > self.left:
+            raise Unavailable("no rows are left")
+        self.left -= rows
+        self.taken.append(rows)
+
+    def give(self, rows: int) -> None:
+        self.left += rows
+
+
+@both
+async def test_a_license_is_asked_for_each_and_its_notice_told(served: Any) -> None:
+    model, _ = await loaded(max_batch_size=16)
+    model.guard = guard = _Guard(5)  # type: ignore[assignment]
+    async with served(model) as (server, lots):
+        answers = await together(server, [(INFER, infer_body(n + 0.5), {}) for n in range(8)])
+        assert max(lots) > 3
+        assert [each.status for each in answers].count(200) == 5
+        assert guard.taken == [1] * 5
+        for each in answers:
+            if each.status == 200:
+                assert each.headers["x-seatrial-license"] == "ends soon"
 
 
 @both

@@ -99,7 +99,7 @@ class ForwardingFront:
         numbers: list[int] = frame.told()
         asked = [self._asked.pop(number, _GONE) for number in numbers]
         try:
-            (model, version, served, degraded), names, arrays = frame.tensors(len(numbers))
+            (model, version, served, degraded, notice), names, arrays = frame.tensors(len(numbers))
         except SeatrialError as error:
             for exchange, _ in asked:
                 if exchange is not None:
@@ -109,7 +109,8 @@ class ForwardingFront:
         for place, (exchange, request) in enumerate(asked):
             if exchange is None or request is None:
                 continue  # its client is gone
-            exchange.call.version, exchange.call.degraded = served, degraded
+            call = exchange.call
+            call.version, call.degraded, call.notice = served, degraded, notice
             write_outputs(exchange, request, model, version, specs, [each[place] for each in arrays])
 
     def _ask_all(self, target: Target, lot: Lot, members: Sequence[Member]) -> None:

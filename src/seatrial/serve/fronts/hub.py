@@ -157,6 +157,8 @@ class Hub:
             model = service.repository.model(name, version)
         except NotFound:
             return False
+        if model.guard is not None:
+            return False  # it is asked for each
         if not model.check.passed(lot) or not model.batcher.takes_together(len(told) * lot.rows):
             return False
         bunch = Bunch(self, frame.number, told, model, lot)
@@ -169,7 +171,7 @@ class Hub:
         """Sends what came out for the requests of a bunch."""
         model, rows = bunch.model, bunch.lot.rows
         there = [number for number in bunch.numbers if self.asked.get(number) is bunch]
-        about = (model.name, model.version, model.version, "")
+        about = (model.name, model.version, model.version, "", "")
         try:
             if isinstance(outcome, BaseException):
                 raise outcome  # noqa: TRY301 - as what goes wrong below
@@ -215,7 +217,7 @@ class Hub:
             asked.fail(outcome)
             return
         call = asked.call
-        about = (model.name, model.version, call.version, call.degraded)
+        about = (model.name, model.version, call.version, call.degraded, call.notice)
         try:
             layout = layout_of(about, [each.name for each in model.outputs], outcome)
             chunks = [chunk_of(each) for each in outcome]

@@ -79,7 +79,7 @@ class Exchange:
         if self.answered is not None:
             self.answered(self.call, status)
         call = self.call
-        told = _told(call.version, call.degraded)
+        told = _told(call.version, call.degraded, call.notice)
         length = len(body[0]) if len(body) == 1 else sum(map(len, body))
         head = b"%b%d\r\nX-Log-Id: %b\r\n%b" % (_first(status, kind), length, call.log_id.encode(), told)
         if headers:
@@ -177,7 +177,7 @@ def _first(status: int, kind: bytes) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _told(version: str, degraded: str) -> bytes:
+def _told(version: str, degraded: str, notice: str) -> bytes:
     """What the head says of who answered, behind the log id."""
-    _, *others = headers_of(Call(version=version, degraded=degraded))
+    _, *others = headers_of(Call(version=version, degraded=degraded, notice=notice))
     return "".join(f"{name}: {value}\r\n" for name, value in others).encode("latin-1")
