@@ -237,6 +237,28 @@ def test_a_sealed_bundle_is_tried_in_memory(here: Path, capfd: pytest.CaptureFix
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("here")
+def test_a_license_opens_it_on_its_device(capfd: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["keys", "new", "-o", "issuer", "--no-passphrase"],
+        ["keys", "holder", "-o", "vault", "--no-passphrase"],
+        ["device", "enroll", "-o", "device.json", "--issuer", "issuer.pub", "--unbound"],
+        ["seal", "network-1.0.0", "--for", "vault.pub", "-o", "sealed"],
+    ):
+        assert main(words) == 0
+    issued = ["license", "issue", "--key", "issuer.key", "--for", "device.pub.json", "--any-machine"]
+    assert main([*issued, "--bundle", "sealed", "--seal-key", "vault.key", "-o", "a.json"]) == 0
+    assert main([*issued, "--bundle", "other@1.0.0", "-o", "b.json"]) == 0
+    tried = ["selfcheck", "sealed", "--runtime", "onnxruntime", "--device", "device.json"]
+    capfd.readouterr()
+    assert main([*tried, "--license", "a.json"]) == 0
+    assert "12 of 12 test cases" in capfd.readouterr().out
+    assert main([*tried, "--license", "b.json"]) == 4
+    assert main(tried) == 2
+    assert "--license and --device go together" in capfd.readouterr().err
+
+
+@pytest.mark.slow
 def test_another_model_with_a_manifest_that_fits(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Whoever can rewrite the manifest passes the digests; the answers still give it away."""
     bundle = open_bundle(here / "network-1.0.0")

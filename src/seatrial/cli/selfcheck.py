@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from seatrial.cli._unsealing import opened_bundle, opener_of, unseal_options
+from seatrial.cli._unsealing import Opener, opened_bundle, opener_of, unseal_options
+from seatrial.errors import UsageError
 
 if TYPE_CHECKING:
     from seatrial.deliverables import Line, Selfcheck
+    from seatrial.model.bundle import Bundle
     from seatrial.trust.verification import Verified
 
 _COLORS = {"pass": "green", "fail": "red", "skip": "yellow"}
@@ -25,9 +29,18 @@ _SHOWN = 5  # failures of a line; --json has all of them
     "--key", "keys", multiple=True, type=click.Path(path_type=Path), metavar="PUB",
     help="Public key that must have signed the bundle; may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--license", "license_file", type=click.Path(path_type=Path), metavar="FILE",
+    help="License that must cover the bundle, and opens a sealed one; needs --device.",
+)  # fmt: skip
+@click.option("--device", type=click.Path(path_type=Path), help="That the license is for: device.json.")
+@click.option(
+    "--issuer", "issuers", multiple=True, type=click.Path(path_type=Path), metavar="PUB",
+    help="Whose licenses are believed, beside those that the device names.",
+)  # fmt: skip
 @unseal_options
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
-def command(*, path: Path, runtime: str, keys: tuple[Path, ...], as_json: bool, **unsealing: Any) -> int:
+def command(*, path: Path, runtime: str, keys: tuple[Path, ...], as_json: bool, **options: Any) -> int:
     """Try BUNDLE, a folder or an archive, on this machine: its bytes, its golden vectors, its test cases.
 
     Every model is run in a process of its own on every runtime that is installed. Exits with 0 when all is as
@@ -38,10 +51,14 @@ def command(*, path: Path, runtime: str, keys: tuple[Path, ...], as_json: bool, 
     from seatrial.trust.keys import load_public
     from seatrial.trust.verification import verify_bundle
 
-    opener = opener_of(**unsealing)
+    license_options = {name: options.pop(name) for name in ("license_file", "device", "issuers")}
+    opener = opener_of(**options)
     with opened(path) as received:
         verified = verify_bundle(received, [load_public(each) for each in keys])
-        with opened_bundle(received.folder, opener) as bundle:
+        with (
+            _permitted(received, opener, **license_options) as opener,
+            opened_bundle(received.folder, opener) as bundle,
+        ):
             result = selfcheck(bundle, runtime=runtime, progress=_say)
     if as_json:
         signers = [each.id for each in verified.signers]
@@ -49,6 +66,33 @@ def command(*, path: Path, runtime: str, keys: tuple[Path, ...], as_json: bool, 
     else:
         _print(verified, result)
     return 0 if result.passed else 1
+
+
+@contextmanager
+def _permitted(
+    bundle: Bundle, opener: Opener | None, *, license_file: Path | None, device: Path | None, issuers: Any
+) -> Iterator[Opener | None]:
+    """What opens the bundle: with a license, which must cover it, the license."""
+    if license_file is None and device is None:
+        yield opener
+        return
+    if license_file is None or device is None:
+        raise UsageError(
+            "--license and --device go together", hint="make the device's file with: seatrial device enroll"
+        )
+    from seatrial.trust.device import open_device
+    from seatrial.trust.guard import Holder, open_guard
+    from seatrial.trust.keys import load_public
+    from seatrial.trust.machine import read_parts
+
+    here = open_device(device, parts=read_parts)
+    believed = [*(load_public(each) for each in issuers), *here.issuers]
+    guard = open_guard(license_file, Holder(here, here.told.id, believed), feature="serve")
+    try:
+        guard.admit(bundle.manifest)
+        yield lambda sealed: guard.license.content_key(sealed.digest, here.private)
+    finally:
+        guard.close()
 
 
 def _say(text: str) -> None:
