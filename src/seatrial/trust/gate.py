@@ -14,6 +14,7 @@ from typing import Any
 from seatrial.errors import SeatrialError, TrustError
 from seatrial.model.bundle import Bundle
 from seatrial.model.manifest import FileEntry, Manifest, ModelEntry
+from seatrial.trust.sealing import is_sealed, plain_manifest
 from seatrial.trust.strictjson import read_strictly
 
 REPORT = "report/report.json"
@@ -138,10 +139,11 @@ def _other(bundle: Bundle, subject: Mapping[str, Any], *, contract: bool) -> str
     first = bundle.manifest.models[0]
     if subject.get("model") != first.digest:
         return f"its report is about the model {subject.get('model')}, and the bundle holds {first.digest}"
-    for model in bundle.manifest.models:
-        if "sealed" in bundle.manifest.extra:
-            break  # the seal's own tags say which model comes out; here it can only be named
-        if listed_digest(bundle.manifest, model) != model.digest and not _opens_as(bundle, model):
+    sealed = is_sealed(bundle.manifest)
+    # The digests of what was sealed are the seal's own context: nothing else comes out when it is opened.
+    listing = plain_manifest(bundle.manifest) if sealed else bundle.manifest
+    for model in listing.models:
+        if listed_digest(listing, model) != model.digest and (sealed or not _opens_as(bundle, model)):
             return f"{model.graph} is not the model {model.digest} that the manifest speaks of"
     return _other_contract(bundle, subject) if contract else ""
 
