@@ -173,7 +173,9 @@ def test_a_changed_bundle_is_not_packed(tmp_path: Path) -> None:
 
 VALIDATE = """
 import json, sys
-from modelpack_client import schema
+from jsonschema import Draft202012Validator
+from modelpack_client.schema import CONFIG_SCHEMA
+Draft202012Validator(CONFIG_SCHEMA).validate(json.load(sys.stdin))
 """
 
 

@@ -23,6 +23,7 @@ from support.bases import tiny_base
 from support.certificates import Authority
 from support.fake_registry import Shelf, fake_registry
 
+GOOD, BAD = "secret", "wrong"
 LINE = Line(plain_http=True, timeout=5, pause=lambda _seconds: None)
 
 
@@ -114,10 +115,10 @@ def test_a_refusal_is_told_and_not_tried_again(tmp_path: Path, host: str, shelf:
 def test_a_login_is_given_when_it_is_asked_for(
     tmp_path: Path, host: str, shelf: Shelf, *, token: bool
 ) -> None:
-    shelf.login, shelf.token = "me:secret", token
-    assert pushed(host, package(tmp_path), replace(LINE, user="me", password="secret"))
+    shelf.login, shelf.token = f"me:{GOOD}", token
+    assert pushed(host, package(tmp_path), replace(LINE, user="me", password=GOOD))
     assert shelf.seen[0][1] == ""
-    for line in (LINE, replace(LINE, user="me", password="wrong")):
+    for line in (LINE, replace(LINE, user="me", password=BAD)):
         with pytest.raises(UsageError, match="does not let us") as caught:
             pushed(host, package(tmp_path), line)
         assert "docker login" in caught.value.hint

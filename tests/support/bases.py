@@ -1,4 +1,4 @@
-"""Tiny bases for images, written with nothing of ours: an OCI layout with a Python and a C library in name."""
+"""Tiny bases for images, written with nothing of ours: OCI layouts with a Python and a C library in name."""
 
 from __future__ import annotations
 

@@ -104,6 +104,8 @@ def running(container: Path) -> Iterator[subprocess.Popen[str]]:
             check=False,
         )
         process.wait(20)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def wait_ready(port: int, process: subprocess.Popen[str], *, seconds: float = 60) -> None:

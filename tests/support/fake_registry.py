@@ -74,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - the name it is called by
         """Says nothing."""
 
-    def do_GET(self) -> None:  # noqa: N802 - as http.server calls it
+    def do_GET(self) -> None:
         path = urlsplit(self.path).path
         if path == "/token":
             return self._token()
@@ -96,19 +96,19 @@ class _Handler(BaseHTTPRequestHandler):
             return self._say(204, b"", {"Location": path, "Range": f"0-{max(size - 1, 0)}"})
         return self._say(404, b'{"errors":[{"code":"UNKNOWN","message":"there is none"}]}')
 
-    def do_HEAD(self) -> None:  # noqa: N802 - as http.server calls it
+    def do_HEAD(self) -> None:
         if self._lets_in():
             _, name = self._what(urlsplit(self.path).path)
             self._say(200 if name in self.held.blobs else 404, b"")
 
-    def do_POST(self) -> None:  # noqa: N802 - as http.server calls it
+    def do_POST(self) -> None:
         self._body()
         if self._lets_in():
             name = f"u{len(self.held.uploads)}"
             self.held.uploads[name] = bytearray()
             self._say(202, b"", {"Location": f"/v2/x/blobs/uploads/{name}?state=1"})
 
-    def do_PATCH(self) -> None:  # noqa: N802 - as http.server calls it
+    def do_PATCH(self) -> None:
         path = urlsplit(self.path).path
         upload = self.held.uploads[self._what(path)[1]]
         if self._breaks():
@@ -123,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
             upload += data
             self._say(202, b"", {"Location": f"{path}?state=2", "Range": f"0-{len(upload) - 1}"})
 
-    def do_PUT(self) -> None:  # noqa: N802 - as http.server calls it
+    def do_PUT(self) -> None:
         data, split = self._body(), urlsplit(self.path)
         if not self._lets_in():
             return

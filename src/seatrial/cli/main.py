@@ -113,6 +113,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             click.secho("  what to do: ", bold=True, nl=False, err=True)
             click.echo(error.hint, err=True)
         return exit_code(error)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("seatrial."):
+            raise
+        click.echo("error: this is a server's image, which has nothing of the workshop", err=True)
+        click.echo("  what to do: call this command where Seatrial is installed as a whole", err=True)
+        return 2
     except BrokenPipeError:
         # The reader of a pipe (head, less) went away; that is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
