@@ -164,14 +164,14 @@ Behavior = Callable[[Runtime], Runtime]
 
 
 def real_path(path: Path | str) -> Path:
-    """A file's own path, links followed; the link's where what it means has no path: a file in memory."""
-    resolved = Path(path).resolve()
-    return resolved if resolved.exists() else Path(path).absolute()
+    """A file's own path, links followed; that of the link where what it means has none: a file in memory."""
+    return Path(path).absolute() if is_in_memory(path) else Path(path).resolve()
 
 
 def is_in_memory(path: Path | str) -> bool:
     """Whether a file has bytes and no place on a disk, such as a model that was unsealed."""
-    return Path(path).exists() and not Path(path).resolve().exists()
+    given, resolved = Path(path), Path(path).resolve()
+    return given.exists() and not (resolved.exists() and given.samefile(resolved))
 
 
 def linked(source: str, folder: str, name: str) -> str:

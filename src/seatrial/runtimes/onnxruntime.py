@@ -43,9 +43,18 @@ class OnnxRuntimeEngine(Engine):
         return self._ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def _in_memory(self) -> Any:
-        """A session of a graph whose weights are in files that are in memory only."""
+        """A session of a graph whose weights are in files that are in memory only.
+
+        By path it computes with them where they are; but it insists on real paths, which not all such files
+        have. Handed over as values they are copied; and those of bodies of loops only go as whole files.
+        """
+        folder, graph = str(Path(self._task.graph).parent), Path(self._task.graph).read_bytes()
+        try:
+            return self._created(self._task.graph, self._options())
+        except Exception as error:
+            if not _about_paths(error):
+                raise
         mapped = Mapped([External(**each) for each in self._task.external])
-        graph = Path(self._task.graph).read_bytes()
         values = mapped.values(self._ort)
         if values is not None:
             options = self._options()
@@ -53,13 +62,10 @@ class OnnxRuntimeEngine(Engine):
             try:
                 return self._created(graph, options)
             except Exception as error:
-                # It takes values for the tensors of the graph itself, not for those of bodies of loops.
-                if "xternal data" not in str(error):
+                if not _about_paths(error):
                     raise
         options = self._options()
-        options.add_external_initializers_from_files_in_memory(
-            *mapped.files(str(Path(self._task.graph).parent))
-        )
+        options.add_external_initializers_from_files_in_memory(*mapped.files(folder))
         return self._created(graph, options)
 
     def _options(self, *, plain: bool = False) -> Any:
@@ -130,6 +136,11 @@ class OnnxRuntimeEngine(Engine):
         graph = onnx.load(str(target), load_external_data=False).graph
         target.unlink()
         return dict(Counter(node.op_type for node in graph.node))
+
+
+def _about_paths(error: Exception) -> bool:
+    """Whether a model was refused for where its external data lies."""
+    return "xternal data" in str(error)
 
 
 RUNTIME = Runtime(

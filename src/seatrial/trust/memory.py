@@ -6,6 +6,12 @@ it, however that ends. The folder is a private one (0700) in the temporary direc
 secret is ever written to the folder, so that what a killed process leaves behind are dangling links; the next
 folder that is made sweeps them away.
 
+ONNX Runtime computes with weights beside a graph where they are - without a copy in each worker - but only
+when their path, links followed, lies in the graph's folder; a memfd has none. For such models the memory is
+that of files without a name in /dev/shm (`O_TMPFILE` on a tmpfs: just as gone with its last holder), and
+beside each lies an empty file of the very name that the kernel tells for it. Where /dev/shm is missing or too
+small it is a memfd after all, and the runtime gets the bytes in another way.
+
 This process stays one that its user's other processes may look at (`PR_SET_DUMPABLE`): engines run in
 workers, and without it they could not follow the links. Core files are switched off instead.
 """
@@ -17,7 +23,6 @@ import fcntl
 import mmap
 import os
 import resource
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -34,6 +39,8 @@ _ADD_SEALS = 1033  # fcntl(2); the module `fcntl` knows them from Python 3.12 on
 _SEALED = 0x1 | 0x2 | 0x4  # F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW
 _FUTURE_WRITE = 0x10  # nobody writes but through the mapping that is there already, which wipes it at the end
 _NOEXEC = 0x8  # MFD_NOEXEC_SEAL, Linux 6.3; systems may demand it
+_SHARED = Path("/dev/shm")  # noqa: S108 - nothing is written there under a name
+_ROOM_LEFT = 16 << 20
 _ZEROS = bytes(1 << 20)
 
 
@@ -41,7 +48,6 @@ _ZEROS = bytes(1 << 20)
 class _Held:
     """One file in memory."""
 
-    name: str
     descriptor: int
     pages: mmap.mmap | None  # None: it is empty
 
@@ -51,7 +57,7 @@ class _Held:
     def close(self) -> None:
         """Overwrites the bytes, unless another process computes with them still, and lets go of them."""
         if self.pages is not None:
-            if not _in_use(self.name):
+            if not _in_use(self.descriptor):
                 for begin in range(0, len(self.pages), len(_ZEROS)):
                     end = min(len(self.pages), begin + len(_ZEROS))
                     self.pages[begin:end] = _ZEROS[: end - begin]
@@ -65,6 +71,7 @@ class MemoryFolder:
 
     Args:
         parent: Where the folder of links is made; the default is the temporary directory.
+        real_paths: Bytes that will be held for engines that insist on a path in the folder; 0: no such.
 
     Attributes:
         path: The folder.
@@ -73,9 +80,10 @@ class MemoryFolder:
         Unavailable: This system has no such files (it is not Linux, or /proc is not mounted).
     """
 
-    def __init__(self, parent: Path | None = None) -> None:
+    def __init__(self, parent: Path | None = None, *, real_paths: int = 0) -> None:
         _demand()
-        home = Path(parent or tempfile.gettempdir())
+        self._shared = bool(real_paths) and parent is None and _has_room(real_paths)
+        home = _SHARED if self._shared else Path(parent or tempfile.gettempdir())
         sweep(home)
         no_core_files()
         self._owner = os.getpid()
@@ -98,8 +106,8 @@ class MemoryFolder:
         """
         if safe_path(path) in self._held:
             raise UsageError(f"{path} is there twice")
-        name = f"seatrial-{secrets.token_hex(8)}"
-        descriptor = _memfd(name)
+        descriptor = self._unnamed(path, size) if self._shared else None
+        descriptor = _memfd() if descriptor is None else descriptor
         pages = None
         try:
             if size:
@@ -112,17 +120,31 @@ class MemoryFolder:
         except (OSError, ValueError) as error:
             os.close(descriptor)
             raise Unavailable(f"there is no memory for the {size:,} bytes of {path}: {error}") from error
-        self._held[path] = held = _Held(name, descriptor, pages)
+        self._held[path] = held = _Held(descriptor, pages)
         return held.view()
+
+    def _unnamed(self, path: str, size: int) -> int | None:
+        """A file without a name in the folder, and an empty one that has the name which is told for it."""
+        folder = (self.path / path).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            if size:
+                os.posix_fallocate(descriptor, 0, size)  # or this process would die when it gets too full
+            Path(f"/proc/self/fd/{descriptor}").readlink().touch()
+        except OSError:
+            os.close(descriptor)
+            return None
+        return descriptor
 
     def show(self, path: str) -> Path:
         """Makes a file that was written unchangeable, and shows it in the folder."""
         held = self._held[path]
         os.fchmod(held.descriptor, 0o400)
-        try:
-            fcntl.fcntl(held.descriptor, _ADD_SEALS, _SEALED | _FUTURE_WRITE)
-        except OSError:  # before Linux 5.1
-            fcntl.fcntl(held.descriptor, _ADD_SEALS, _SEALED)
+        for seals in (_SEALED | _FUTURE_WRITE, _SEALED):  # the first from Linux 5.1 on, none for tmpfs
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(held.descriptor, _ADD_SEALS, seals)
+                break
         link = self.path / path
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(f"/proc/{self._owner}/fd/{held.descriptor}")
@@ -164,7 +186,7 @@ class MemoryFolder:
 
 def sweep(parent: Path) -> None:
     """Removes the folders of links whose owners were killed."""
-    for folder in _folders(parent):
+    for folder in [*_folders(parent), *_folders(_SHARED)]:
         with contextlib.suppress(OSError):
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
@@ -187,7 +209,18 @@ def _demand() -> None:
         )
 
 
-def _memfd(name: str) -> int:
+def _has_room(size: int) -> bool:
+    """Whether the system's shared memory takes so many bytes."""
+    with contextlib.suppress(OSError):
+        found = os.statvfs(_SHARED)
+        kinds = Path("/proc/mounts").read_text("utf-8", "replace").splitlines()
+        tmpfs = any(line.split()[1:3] == [str(_SHARED), "tmpfs"] for line in kinds)
+        return tmpfs and found.f_bavail * found.f_frsize >= size + _ROOM_LEFT
+    return False
+
+
+def _memfd() -> int:
+    name = "seatrial"
     try:
         return os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | _NOEXEC)
     except OSError:
@@ -202,14 +235,15 @@ def _folders(parent: Path) -> Iterator[Path]:
                 yield Path(each.path)
 
 
-def _in_use(name: str) -> bool:
+def _in_use(descriptor: int) -> bool:
     """Whether the memory is mapped anywhere but in the one mapping that this process wrote it through."""
-    own = str(os.getpid())
+    found, own = os.fstat(descriptor), str(os.getpid())
+    place = f" {os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x} {found.st_ino} "
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
         with contextlib.suppress(OSError):  # it ended meanwhile, or is another user's
             for line in (process / "maps").read_text("utf-8", "replace").splitlines():
-                if f"/memfd:{name} " in line and not (process.name == own and " rw-s " in line):
+                if place in f"{line} " and not (process.name == own and " rw-s " in line):
                     return True
     return False

@@ -93,15 +93,19 @@ def unseal(
         Unavailable: This system cannot hold files in memory, or has too little of it.
     """
     plain = plain_manifest(bundle.manifest)
-    memory = MemoryFolder(parent)
+    left_out = _left_out(plain, formats)
+    wanted = [
+        (sealed, entry)
+        for sealed, entry in sealed_entries(bundle.manifest)
+        if PurePosixPath(entry.path).parent not in left_out
+    ]
+    memory = MemoryFolder(parent, real_paths=_split(plain, [entry for _, entry in wanted]))
     try:
         for entry in plain.files:
             if entry.role in _TO_RUN and bundle.manifest.file(entry.path) is not None:
                 memory.put(entry.path, _read(bundle, entry))
-        left_out = _left_out(plain, formats)
-        for sealed, entry in sealed_entries(bundle.manifest):
-            if PurePosixPath(entry.path).parent not in left_out:
-                _decrypt(bundle, sealed, entry, content_key, memory)
+        for sealed, entry in wanted:
+            _decrypt(bundle, sealed, entry, content_key, memory)
         memory.put(NAME, plain.to_bytes())
     except BaseException:
         memory.close()
@@ -145,6 +149,13 @@ def _left_out(plain: Manifest, formats: Collection[str] | None) -> set[PurePosix
             hint=f"it has: {', '.join(folders)}",
         )
     return set(folders.values()) - wanted
+
+
+def _split(plain: Manifest, entries: Collection[FileEntry]) -> int:
+    """Bytes to decrypt when there is an ONNX model among them with weights beside its graph; else 0."""
+    folders = [PurePosixPath(each.graph).parent for each in plain.models if each.format == "onnx"]
+    beside = [each for each in entries if PurePosixPath(each.path).parent in folders]
+    return sum(each.size for each in entries) if len(beside) > len(folders) else 0
 
 
 def _decrypt(bundle: Bundle, sealed: FileEntry, entry: FileEntry, key: bytes, memory: MemoryFolder) -> None:
