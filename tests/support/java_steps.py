@@ -126,20 +126,7 @@ def in_java(classes: Path, folder: Path, cases: Sequence[StepCase]) -> list[Outc
 def difference(got: Any, expected: Any, *, atol: float = 0.0, rtol: float = 0.0) -> str:
     """Where two values differ; empty when they are equal."""
     if isinstance(expected, np.ndarray):
-        if not isinstance(got, np.ndarray) or got.dtype.kind != expected.dtype.kind or got.shape != expected.shape:
-            return f"{getattr(got, 'dtype', type(got))} {getattr(got, 'shape', '')} instead of {expected.dtype} {expected.shape}"
-        if expected.dtype.kind != "U" and got.dtype != expected.dtype:
-            return f"{got.dtype} instead of {expected.dtype}"
-        if expected.dtype.kind in "biuU":
-            wrong = got != expected
-            if expected.dtype.kind == "u" and atol:
-                wrong = np.abs(got.astype(int) - expected.astype(int)) > atol
-        else:
-            wrong = ~np.isclose(got, expected, atol=atol, rtol=rtol, equal_nan=True)
-        if not wrong.any():
-            return ""
-        gap = np.abs(got.astype(float) - expected.astype(float)).max() if expected.dtype.kind != "U" else ""
-        return f"{int(wrong.sum())} of {wrong.size} values differ, at most by {gap}"
+        return _array_difference(got, expected, atol, rtol)
     if isinstance(expected, Mapping):
         if not isinstance(got, Mapping) or list(got) != list(expected):
             return f"{got!r} instead of {expected!r}"
@@ -154,3 +141,22 @@ def difference(got: Any, expected: Any, *, atol: float = 0.0, rtol: float = 0.0)
         equal = bool(np.isclose(got, expected, atol=atol, rtol=rtol, equal_nan=True))
         return "" if equal else f"{got!r} instead of {expected!r}"
     return "" if got == expected and type(got) is type(expected) else f"{got!r} instead of {expected!r}"
+
+
+def _array_difference(got: Any, expected: np.ndarray, atol: float, rtol: float) -> str:
+    text = expected.dtype.kind in "UO"
+    if (
+        not isinstance(got, np.ndarray)
+        or got.shape != expected.shape
+        or not (text or got.dtype == expected.dtype)
+    ):
+        return f"{got!r} instead of {expected.dtype} {list(expected.shape)}"[:300]
+    if text:
+        return "" if (got == expected).all() else f"{got!r} instead of {expected!r}"
+    wrong = ~np.isclose(
+        got.astype(np.float64), expected.astype(np.float64), atol=atol, rtol=rtol, equal_nan=True
+    )
+    if not wrong.any():
+        return ""
+    gap = np.abs(got.astype(np.float64) - expected.astype(np.float64))[wrong].max()
+    return f"{int(wrong.sum())} of {wrong.size} values differ, at most by {gap}"

@@ -40,8 +40,8 @@ try (Model model = new Model(Path.of("../.."))) {{
 }}
 ```
 
-**{NOT_EXECUTED}** Pre- and postprocessing are the same classes that the golden test runs. On Linux, set `ORT_DISABLE_TELEMETRY=1`
-before the program starts if nothing shall be written about the device.
+**{NOT_EXECUTED}** Pre- and postprocessing are the same classes that the golden test runs.
+On Linux, set `ORT_DISABLE_TELEMETRY=1` before the program starts if nothing shall be written about the device.
 """
 _NO_ONNX = """
 The bundle holds no ONNX model, so there is no in-process form; ask the service.
@@ -121,16 +121,16 @@ def _exactness(handover: Handover) -> str:
     levels = feed_levels(handover.contract.preprocess)
     if levels:
         told.append(
-            f"OpenCV's resizing of this contract depends on the processor's instructions; prepared arrays may "
-            f"differ by {levels:g} of 255 levels, which is what the golden test allows.\n"
+            f"OpenCV's resizing of this contract depends on the processor's instructions; prepared arrays "
+            f"may differ by {levels:g} of 255 levels, which is what the golden test allows.\n"
         )
     names = {call.name for call in handover.contract.postprocess.calls}
     if names & {"softmax", "sigmoid"}:
         told.append("Probabilities may differ in the last bit: Java's exp is not NumPy's.\n")
     if "db_boxes" in names:
         told.append(
-            "Text boxes are computed as OpenCV and Clipper do; of 600 drawn maps with crossing and cut shapes 26 had a box "
-            "that differed, mostly by one pixel, and on real pages none did.\n"
+            "Text boxes are computed as OpenCV and Clipper do; of 600 drawn maps with crossing and cut "
+            "shapes 26 had a box that differed, mostly by one pixel, and on real pages none did.\n"
         )
     return "".join(told)
 

@@ -147,8 +147,9 @@ def _calls(pipeline: Pipeline) -> str:
         given = ["x", "c"]
         for (kind, name), value in zip(parameters_of(call.name), options.values(), strict=True):
             given.append(f"/* {name} */ {literal(value, kind)}")
+        called = f"(x, c) -> {class_of(call.name)}.apply("
         lines.append(
-            f"        value = step({place}, {_text(call.name)}, value, context, (x, c) -> {class_of(call.name)}.apply(\n"
+            f"        value = step({place}, {_text(call.name)}, value, context, {called}\n"
             f"                {', '.join(given)}));\n"
         )
     return "".join(lines)

@@ -21,8 +21,8 @@ final class Pillow {
         }
         float[] numbers = image.floats();
         boolean bytes = image.type() == DType.UINT8;
-        // Down goes first where it shrinks the picture more than across does; whole numbers are rounded in between.
-        boolean downFirst = height < rows && (long) width * rows > (long) height * columns;
+        // Down goes first where it takes away much more than across does; whole numbers are rounded in between.
+        boolean downFirst = height < rows && rows - height > 2 * (columns - width);
         if (downFirst) {
             numbers = filtered(numbers, 1, rows, columns * channels, height, interpolation, bytes);
         }
