@@ -28,6 +28,10 @@ DEFAULT_KEY = Path("keys/seatrial.key")  # where `seatrial keys new` puts it
     "--despite", default="", metavar="REASON",
     help="Sign although the gate does not vouch; the reason is signed and shown to everybody.",
 )  # fmt: skip
+@click.option(
+    "--provenance", multiple=True, metavar="KEY=VALUE",
+    help="What is known of its making, such as commit=1a2b3c4d; signed as SLSA provenance v1.",
+)  # fmt: skip
 def command(
     *,
     folder: Path,
@@ -36,6 +40,7 @@ def command(
     passphrase_file: Path | None,
     passphrase_env: str | None,
     despite: str,
+    provenance: tuple[str, ...],
 ) -> int:
     """Sign BUNDLE: every byte of it, and the verdict of the report in it.
 
@@ -47,12 +52,15 @@ def command(
     from seatrial.model.bundle import open_bundle
     from seatrial.trust.gate import look_at
     from seatrial.trust.openssf import sign_openssf
+    from seatrial.trust.provenance import NAME as PROVENANCE
+    from seatrial.trust.provenance import sign_provenance
     from seatrial.trust.signing import ENVELOPE, sign_bundle
 
     if is_archive(folder):
         raise UsageError(f"{folder} is an archive", hint="sign the folder, and pack it again")
     if not keys and (DEFAULT_KEY.exists() or openssf_key is None):
         keys = (DEFAULT_KEY,)
+    facts = _facts(provenance)
     secret = given_passphrase(passphrase_file, passphrase_env)
     private = signers(keys, secret)
     other = signers((openssf_key,) if openssf_key else (), secret)
@@ -64,7 +72,17 @@ def command(
         for each in private:
             click.echo(f"  {folder / ENVELOPE}: {each.kind} {each.id}")
         click.echo(f"  {len(envelope.signatures)} signatures are there now")
+    if facts:
+        sign_provenance(bundle, facts, *private)
+        click.echo(f"  {folder / PROVENANCE}: {', '.join(provenance)}")
     for each in other:
         path = sign_openssf(bundle, each, despite=despite, gate=gate)
         click.echo(f"  {path}: {each.kind} {each.id}")
     return 0
+
+
+def _facts(given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [each.partition("=") for each in given]
+    if not all(name and sign for name, sign, _ in pairs):
+        raise UsageError("--provenance wants KEY=VALUE", hint="such as --provenance commit=1a2b3c4d")
+    return {name: value for name, _, value in pairs}

@@ -74,6 +74,7 @@ def command(*, path: Path, **options: Any) -> int:
 
 
 def _bundle(bundle: Bundle, options: dict[str, Any]) -> None:
+    from seatrial.trust.provenance import verify_provenance
     from seatrial.trust.remembered import Remembered
     from seatrial.trust.verification import verify_bundle
 
@@ -86,10 +87,13 @@ def _bundle(bundle: Bundle, options: dict[str, Any]) -> None:
         at_least=options["at_least"],
         revoked=root.removed if root else None,
     )
+    facts = verify_provenance(bundle, keys) if verified.signers else {}
     if verified.signers:
         vouched = [f"root:{root.name}"] if root else [each.id for each in verified.signers]
         memory.take(bundle.manifest, vouched, allow_older=options["allow_older"])
     _say(verified, root, alone=not options["openssf_key"])
+    for name, value in facts.items():
+        click.echo(f"  made from  {name[:80]}: {value[:200]}")
 
 
 def _trusted(options: dict[str, Any], memory: Remembered) -> tuple[tuple[PublicKey, ...], int, Root | None]:

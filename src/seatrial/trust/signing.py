@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seatrial.errors import TrustError, UsageError
@@ -47,11 +47,24 @@ def sign_bundle(bundle: Bundle, *keys: PrivateKey, despite: str = "", gate: Gate
         raise UsageError("there is no key to sign with", hint="make one with: seatrial keys new")
     gate, reason = vouched(bundle, despite=despite, gate=gate)
     payload = statement_of(bundle, gate, despite=reason).to_bytes()
-    with alone(bundle.folder / SIGNATURES):
-        envelope = _there(bundle.folder / ENVELOPE, payload) or Envelope(payload, PAYLOAD_TYPE)
+    return add_signatures(bundle, ENVELOPE, payload, keys)
+
+
+def add_signatures(bundle: Bundle, name: str, payload: bytes, keys: Sequence[PrivateKey]) -> Envelope:
+    """Adds signatures to a file in `signatures/`; it may hold signatures over the same payload only.
+
+    Raises:
+        TrustError: It holds signatures over another.
+        UsageError: There is no key, or it cannot be written.
+    """
+    if not keys:
+        raise UsageError("there is no key to sign with", hint="make one with: seatrial keys new")
+    path = bundle.folder / name
+    with alone(path.parent):
+        envelope = _there(path, payload) or Envelope(payload, PAYLOAD_TYPE)
         for each in keys:
             envelope = add(envelope, each)
-        write_whole(bundle.folder / ENVELOPE, envelope.to_bytes())
+        write_whole(path, envelope.to_bytes())
     return envelope
 
 
@@ -120,12 +133,12 @@ def _there(path: Path, payload: bytes) -> Envelope | None:
     """What is signed already, if it is the same."""
     if not os.path.lexists(path):
         return None
-    envelope = read_envelope(read_whole(path, most=MOST_BYTES), ENVELOPE)
+    envelope = read_envelope(read_whole(path, most=MOST_BYTES), path.name)
     if envelope.payload == payload and envelope.payload_type == PAYLOAD_TYPE:
         return envelope
-    said = read_statement(envelope.payload, ENVELOPE).predicate.get("despite")
+    said = read_statement(envelope.payload, path.name).predicate.get("despite")
     raise TrustError(
-        f"other content: {ENVELOPE} holds signatures over something else"
+        f"other content: {path.name} holds signatures over something else"
         + (f", with the reason {said!r}" if said else ""),
         hint=f"give the same --despite, or remove {path} to begin anew",
     )
