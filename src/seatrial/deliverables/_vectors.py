@@ -139,13 +139,15 @@ def nudge(feeds: Mapping[str, Array], phase: int) -> dict[str, Array]:
         feeds: Arrays by input name; whole numbers and texts stay as they are.
         phase: 0 or 1: which of them go up.
     """
-    moved = {}
-    for name, array in feeds.items():
-        if array.dtype.kind == "f" and array.size:
-            sign = 1 - 2 * ((np.arange(array.size).reshape(array.shape) + phase) % 2)
-            step = (sign * np.finfo(array.dtype).eps).astype(array.dtype)
-            array = (array + array * step).clip(array.min(), array.max()).astype(array.dtype)  # noqa: PLW2901 - the same array, moved
-        moved[name] = array
+    return {name: _moved(array, phase) for name, array in feeds.items()}
+
+
+def _moved(array: Array, phase: int) -> Array:
+    if array.dtype.kind != "f" or not array.size:
+        return array
+    sign = 1 - 2 * ((np.arange(array.size).reshape(array.shape) + phase) % 2)
+    step = (sign * np.finfo(array.dtype).eps).astype(array.dtype)
+    moved: Array = (array + array * step).clip(array.min(), array.max()).astype(array.dtype)
     return moved
 
 
