@@ -49,25 +49,55 @@ Points follow(std::vector<int>& marks, std::int64_t stride, std::int64_t start, 
     }
 }
 
-/// The convex hull, counter-clockwise where y grows downwards, without points on its sides.
-Points hull_of(Points points) {
-    std::sort(points.begin(), points.end(), [](Point a, Point b) { return a.x != b.x ? a.x < b.x : a.y < b.y; });
-    points.erase(std::unique(points.begin(), points.end(), [](Point a, Point b) { return a.x == b.x && a.y == b.y; }), points.end());
-    if (points.size() < 3) return points;
+struct Placed {
+    Point point;
+    std::size_t place;  ///< in the points that were given
+};
+
+/// Where a hull is begun at: equal rectangles are told apart by it, so it follows OpenCV's rule. Where the places
+/// of the points only rise (or only fall) around the hull, at the first (or the last) of them; else at the right.
+std::size_t start_of(const std::vector<Placed>& hull) {
+    std::size_t rising = 0, least = 0, most = 0, right = 0;
+    for (std::size_t each = 0; each < hull.size(); ++each) {
+        const Placed &here = hull[each], &corner = hull[right].point.x < here.point.x ? here : hull[right];
+        rising += here.place < hull[(each + 1) % hull.size()].place;
+        if (here.place < hull[least].place) least = each;
+        if (here.place > hull[most].place) most = each;
+        if (&corner == &here || (here.point.x == corner.point.x && here.point.y > corner.point.y)) right = each;
+    }
+    return rising == hull.size() - 1 ? least : rising == 1 ? most : right;
+}
+
+/// The convex hull, clockwise on the screen, without points on its sides.
+Points hull_of(const Points& points) {
+    std::vector<Placed> sorted;
+    for (std::size_t place = 0; place < points.size(); ++place) sorted.push_back({points[place], place});
+    std::stable_sort(sorted.begin(), sorted.end(), [](const Placed& a, const Placed& b) {
+        return a.point.x != b.point.x ? a.point.x < b.point.x : a.point.y < b.point.y;
+    });
+    const auto same = [](const Placed& a, const Placed& b) { return a.point.x == b.point.x && a.point.y == b.point.y; };
+    sorted.erase(std::unique(sorted.begin(), sorted.end(), same), sorted.end());
     const auto turn = [](Point a, Point b, Point c) {
-        return (static_cast<double>(b.x) - a.x) * (static_cast<double>(c.y) - a.y) - (static_cast<double>(b.y) - a.y) * (static_cast<double>(c.x) - a.x);
+        return (static_cast<double>(b.x) - a.x) * (static_cast<double>(c.y) - a.y) -
+               (static_cast<double>(b.y) - a.y) * (static_cast<double>(c.x) - a.x);
     };
-    Points hull;
-    for (int half = 0; half < 2; ++half) {
+    std::vector<Placed> hull;
+    for (int half = 0; half < 2 && sorted.size() > 2; ++half) {
         const std::size_t start = hull.size();
-        for (const Point& each : points) {
-            while (hull.size() >= start + 2 && turn(hull[hull.size() - 2], hull.back(), each) <= 0) hull.pop_back();
+        for (const Placed& each : sorted) {
+            while (hull.size() >= start + 2 && turn(hull[hull.size() - 2].point, hull.back().point, each.point) <= 0)
+                hull.pop_back();
             hull.push_back(each);
         }
         hull.pop_back();
-        std::reverse(points.begin(), points.end());
+        std::reverse(sorted.begin(), sorted.end());
     }
-    return hull;
+    if (sorted.size() <= 2) hull = sorted;
+    if (hull.size() > 2)
+        std::rotate(hull.begin(), hull.begin() + static_cast<std::ptrdiff_t>(start_of(hull)), hull.end());
+    Points found;
+    for (const Placed& each : hull) found.push_back(each.point);
+    return found;
 }
 
 /// Center, sides and angle, in the single precision that boxes are cut to whole pixels in.
@@ -123,7 +153,7 @@ Turned calipers(const Points& hull) {
         left = hull[at[3]], bottom = hull[at[0]];
     }
     const float c1 = best_x * left.x + left.y * best_y, c2 = -best_y * bottom.x + bottom.y * best_x;
-    const float scale = 1.f / (best_x * best_x + best_y * best_y);
+    const float scale = 1.f / (best_x * best_x - -best_y * best_y);
     const Point corner{(c1 * best_x - c2 * best_y) * scale, (best_x * c2 + best_y * c1) * scale};
     const Point across{best_x * best_width, best_y * best_width}, along{-best_y * best_height, best_x * best_height};
     const auto length = [](Point p) { return static_cast<float>(std::sqrt(static_cast<double>(p.x) * p.x + static_cast<double>(p.y) * p.y)); };
@@ -131,7 +161,9 @@ Turned calipers(const Points& hull) {
     result.center = {corner.x + (across.x + along.x) * 0.5f, corner.y + (across.y + along.y) * 0.5f};
     result.width = length(across);
     result.height = length(along);
-    result.angle = static_cast<float>(static_cast<float>(std::atan2(static_cast<double>(across.y), static_cast<double>(across.x))) * 180 / kPi);
+    const double angle = std::atan2(static_cast<double>(across.y), static_cast<double>(across.x)) * 180 / kPi;
+    if (angle < 90) std::swap(result.width, result.height);  // angles run from -90 to below 0
+    result.angle = static_cast<float>(angle < 90 ? angle - 90 : angle - 180);
     return result;
 }
 
@@ -194,8 +226,8 @@ Rectangle smallest_rectangle(const Points& points) {
     std::array<Point, 4> corners;
     corners[0] = {box.center.x - a * box.height - b * box.width, box.center.y + b * box.height - a * box.width};
     corners[1] = {box.center.x + a * box.height - b * box.width, box.center.y - b * box.height - a * box.width};
-    corners[2] = {2 * box.center.x - corners[0].x, 2 * box.center.y - corners[0].y};
-    corners[3] = {2 * box.center.x - corners[1].x, 2 * box.center.y - corners[1].y};
+    corners[2] = {box.center.x + a * box.height + b * box.width, box.center.y - b * box.height + a * box.width};
+    corners[3] = {box.center.x - a * box.height + b * box.width, box.center.y + b * box.height + a * box.width};
     std::stable_sort(corners.begin(), corners.end(), [](Point l, Point r) { return l.x < r.x; });
     const auto higher = [](Point l, Point r) { return l.y < r.y; };
     std::stable_sort(corners.begin(), corners.begin() + 2, higher);
