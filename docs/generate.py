@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,9 +23,10 @@ from seatrial.cli.list import ROOMS
 from seatrial.cli.main import COMMANDS, EXIT_CODES, seatrial
 from seatrial.diagnosis import all_hypotheses
 from seatrial.serve import settings as settings_module
+from seatrial.serve.access.licensing import Licensing
 from seatrial.serve.metrics import Histogram
 from seatrial.serve.service import InferenceService
-from seatrial.serve.settings import Log, Settings
+from seatrial.serve.settings import License, Log, Settings
 from seatrial.serve.watching.gpu import gpu_families
 from seatrial.serve.watching.instruments import Instruments
 from seatrial.serve.watching.observing import observe
@@ -147,7 +149,8 @@ def metrics_page() -> str:
     observe(instruments, Log(requests="-", traces="http://127.0.0.1:4318"))
     made_up = {"NVMLError": OSError, "nvmlInit": lambda: None, "nvmlDeviceGetCount": lambda: 1}
     gpus = gpu_families(SimpleNamespace(**made_up, nvmlDeviceGetHandleByIndex=int))
-    families = {each.name: each for each in (*instruments.families, *front_families(list), *gpus)}
+    parts = (front_families(list), gpus, Licensing(License()).families())
+    families = {each.name: each for each in (*instruments.families, *chain.from_iterable(parts))}
     instruments.close()
     rows = [
         HEAD,
@@ -169,7 +172,8 @@ def metrics_page() -> str:
     rows.append(
         "\nA version that was unloaded is told once more after it left, and then forgotten. GPUs are told "
         "where `nvidia-ml-py` (extra `gpu`) finds some, drift where `input_distribution.json` lies beside "
-        "the model, log lines and spans where they are configured, fronts with `--fronts`."
+        "the model, log lines and spans where they are configured, fronts with `--fronts`, licenses with "
+        "`--license`."
     )
     return "\n".join(rows) + "\n"
 
