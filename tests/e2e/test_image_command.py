@@ -5,6 +5,7 @@ The slow tests want Debian's mmdebstrap, skopeo, umoci, runc and docker-registry
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 import subprocess
@@ -231,14 +232,16 @@ def registry(tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_a_real_registry_takes_it_and_a_real_client_fetches_it(
-    archive: Path, served: Bundle, registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Bundle, registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from seatrial.deliverables._oci.transfer import pull_bundle
 
+    need("mmdebstrap")
     monkeypatch.setenv("SEATRIAL_HOME", str(SIDE))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    archive = tmp_path / "network.tar"
     push = ["image", str(served.folder), "--extra", "onnx", "--plain-http", "--push"]
-    assert main([*push, f"{registry}/team/network:1.0.0"]) == 0
+    assert main([*push, f"{registry}/team/network:1.0.0", "-o", str(archive)]) == 0
     local = json.loads(told("skopeo", "inspect", f"oci-archive:{archive}"))
     there = json.loads(
         told("skopeo", "inspect", "--tls-verify=false", f"docker://{registry}/team/network:1.0.0")
@@ -260,12 +263,17 @@ def test_a_real_registry_takes_it_and_a_real_client_fetches_it(
 
 
 @pytest.mark.slow
-def test_a_second_image_has_the_same_digest(
-    archive: Path, served: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_second_image_has_the_same_bytes(
+    served: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    need("mmdebstrap")
     monkeypatch.setenv("SEATRIAL_HOME", str(SIDE))
-    assert main(["image", str(served.folder), "-o", str(tmp_path / "again.tar"), "--extra", "onnx"]) == 0
-    assert (tmp_path / "again.tar").read_bytes() == archive.read_bytes()
+    one, two = tmp_path / "one.tar", tmp_path / "two" / "again.tar"
+    for each in (one, two):
+        assert main(["image", str(served.folder), "-o", str(each), "--extra", "onnx"]) == 0
+    with one.open("rb") as first, two.open("rb") as second:
+        sums = {hashlib.file_digest(each, "sha256").hexdigest() for each in (first, second)}
+    assert len(sums) == 1
 
 
 @pytest.mark.slow
