@@ -88,9 +88,7 @@ class MemoryFolder:
         no_core_files()
         self._owner = os.getpid()
         self._held: dict[str, _Held] = {}
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=home))
-        self._lock = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.path, self._lock = _locked_folder(home)
         self._open = True
 
     def room(self, path: str, size: int) -> memoryview:
@@ -194,6 +192,17 @@ def sweep(parent: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(lock)
+
+
+def _locked_folder(parent: Path) -> tuple[Path, int]:
+    """A new folder, and the lock that says that its owner lives."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / _LOCK).exists():
+            return folder, lock
+        os.close(lock)  # another process swept it away before it was locked
 
 
 def no_core_files() -> None:
