@@ -16,8 +16,9 @@ import pytest
 from seatrial.deliverables._oci import registry as registries
 from seatrial.deliverables._oci.base import base_from_registry
 from seatrial.deliverables._oci.blob import MANIFEST, Blob, Package, blob_of, json_blob
+from seatrial.deliverables._oci.line import Line, line_to
 from seatrial.deliverables._oci.reference import Reference, image_name, reference
-from seatrial.deliverables._oci.registry import Line, Registry, line_to
+from seatrial.deliverables._oci.registry import Registry
 from seatrial.errors import NotFound, SeatrialError, TrustError, Unavailable, UsageError
 from support.bases import tiny_base
 from support.certificates import Authority

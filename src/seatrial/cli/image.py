@@ -112,9 +112,10 @@ def _written(package: Package, out: Path, name: str, *, artifact: bool) -> None:
 
 
 def _pushed(package: Package, target: str, *, plain_http: bool) -> None:
+    from seatrial.deliverables._oci.line import line_to
     from seatrial.deliverables._oci.making import REGISTRY
     from seatrial.deliverables._oci.reference import reference
-    from seatrial.deliverables._oci.registry import Registry, line_to
+    from seatrial.deliverables._oci.registry import Registry
 
     where = reference(target, host=os.environ.get(REGISTRY, ""))
     with Registry(where, line_to(where.host, plain_http=plain_http)) as registry:

@@ -24,7 +24,6 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-import seatrial
 from seatrial.deliverables._oci.base import HOME, MACHINES, Base
 from seatrial.deliverables._oci.blob import LAYER, Blob, Layer, canonical
 from seatrial.deliverables._oci.compression import SUFFIXES, Compression
@@ -80,15 +79,14 @@ class Needs:
 
 
 def lock_file() -> Path:
-    """The lock that this Seatrial was tested with: beside this file, or in the repository.
+    """The lock that this Seatrial was tested with; in the repository a link to `requirements/lock.txt`.
 
     Raises:
-        NotFound: There is none.
+        NotFound: This Seatrial came without it.
     """
-    package = Path(seatrial.__file__).parent
-    for path in (Path(__file__).with_name("lock.txt"), package.parents[1] / "requirements" / "lock.txt"):
-        if path.is_file():
-            return path
+    path = Path(__file__).with_name("lock.txt")
+    if path.is_file():
+        return path
     raise NotFound("this Seatrial came without its lock", hint="give hashed requirements with --lock")
 
 

@@ -14,8 +14,9 @@ from seatrial.deliverables._oci.contents import choose
 from seatrial.deliverables._oci.debian import Debian, debian_base
 from seatrial.deliverables._oci.dependencies import Needs, dependencies, lock_file
 from seatrial.deliverables._oci.image import Parts, build_image
+from seatrial.deliverables._oci.line import line_to
 from seatrial.deliverables._oci.reference import reference
-from seatrial.deliverables._oci.registry import Registry, line_to
+from seatrial.deliverables._oci.registry import Registry
 from seatrial.errors import UsageError
 from seatrial.model.bundle import Bundle
 

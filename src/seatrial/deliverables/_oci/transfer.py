@@ -12,10 +12,11 @@ from pathlib import Path
 from seatrial.deliverables._oci.base import MOST_DOCUMENT
 from seatrial.deliverables._oci.blob import MANIFEST, believed
 from seatrial.deliverables._oci.layout import unpacked
+from seatrial.deliverables._oci.line import line_to
 from seatrial.deliverables._oci.making import REGISTRY
 from seatrial.deliverables._oci.modelpack import modelpack, unpack_modelpack
 from seatrial.deliverables._oci.reference import reference
-from seatrial.deliverables._oci.registry import Registry, line_to
+from seatrial.deliverables._oci.registry import Registry
 from seatrial.errors import TrustError, UsageError
 from seatrial.model.bundle import Bundle
 
