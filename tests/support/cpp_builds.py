@@ -35,27 +35,27 @@ def jpeg_flags() -> tuple[list[str], list[str]]:
     return [], []
 
 
-def build(
-    sources: Iterable[Path], program: Path, *, flags: Sequence[str] = (), libraries: Sequence[str] = ()
-) -> Path:
-    """Compiles sources, two at a time, and links them; warnings are errors.
+def compile_all(files: Iterable[Path], target: Path, flags: Sequence[str] = ()) -> list[Path]:
+    """Object files, compiled two at a time; warnings are errors.
 
     Args:
-        sources: `.cpp` files.
-        program: The file to make; objects are left beside it.
+        files: `.cpp` files.
+        target: Objects are named after it: `target.STEM.o`.
         flags: For the compiler.
-        libraries: For the linker.
     """
-    program.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
 
     def compile_one(source: Path) -> Path:
-        target = program.parent / f"{program.name}.{source.stem}.o"
-        command = ["g++", "-std=c++17", "-O1", "-pthread", *WARNINGS, *flags, "-c", str(source), "-o", str(target)]
-        _run(command)
-        return target
+        made = target.parent / f"{target.name}.{source.stem}.o"
+        _run(["g++", "-std=c++17", "-pthread", *WARNINGS, *flags, "-c", str(source), "-o", str(made)])
+        return made
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        objects = list(pool.map(compile_one, sources))
+        return list(pool.map(compile_one, files))
+
+
+def link(objects: Iterable[Path], program: Path, libraries: Sequence[str] = ()) -> Path:
+    """A program of objects."""
     _run(["g++", "-pthread", *map(str, objects), *libraries, "-o", str(program)])
     return program
 

@@ -67,9 +67,8 @@ def build_driver(cases: Sequence[StepCase], folder: Path) -> Path:
     flags, libraries = cpp_builds.jpeg_flags()
     files = [sources.LIBRARY / each for each in library if each.endswith(".cpp")]
     files += [folder / "cases.cpp", folder / "unicode_tables.cpp", DRIVER]
-    return cpp_builds.build(
-        files, folder / "driver", flags=[*flags, "-I", str(sources.LIBRARY)], libraries=libraries
-    )
+    objects = cpp_builds.compile_all(files, folder / "driver", [*flags, "-O1", "-I", str(sources.LIBRARY)])
+    return cpp_builds.link(objects, folder / "driver", libraries)
 
 
 def run_driver(program: Path, cases: Sequence[StepCase], folder: Path) -> list[dict[str, Any]]:
