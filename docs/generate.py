@@ -31,6 +31,7 @@ from seatrial.serve.watching.gpu import gpu_families
 from seatrial.serve.watching.instruments import Instruments
 from seatrial.serve.watching.observing import observe
 from seatrial.serve.watching.processes import front_families
+from seatrial.trust import refusals
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 HEAD = "<!-- Written by docs/generate.py from the code; change the code, not this page. -->\n"
@@ -107,7 +108,11 @@ def extensions_page() -> str:
 
 def errors_page() -> str:
     """The tree of errors."""
-    return f"{HEAD}# Errors\n\n```text\n{(errors.__doc__ or '').strip()}\n```\n"
+    of_licenses = (refusals.__doc__ or "").strip()
+    return (
+        f"{HEAD}# Errors\n\n```text\n{(errors.__doc__ or '').strip()}\n```\n\n"
+        f"## Of licenses\n\n```text\n{of_licenses}\n```\n"
+    )
 
 
 def findings_page() -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +18,9 @@ import pytest
 
 from seatrial.errors import TrustError, Unavailable, UsageError
 from seatrial.model.manifest import canonical
+from seatrial.trust import lease_server
 from seatrial.trust.dsse import sign
+from seatrial.trust.guard import Guard
 from seatrial.trust.keys import new_key
 from seatrial.trust.lease import REQUEST_FORMAT, REQUEST_TYPE, ask_over_http
 from seatrial.trust.lease_book import LeaseBook
@@ -57,7 +61,7 @@ class Counter:
         self.book = LeaseBook(self.office.folder / "leases.jsonl")
         self.desk = self.opened()
 
-    def guard(self, ask: Callable[[bytes], bytes] | None = None) -> object:
+    def guard(self, ask: Callable[[bytes], bytes] | None = None) -> Guard:
         return self.office.guard(self.path, ask=ask or self.desk.answer)
 
 
@@ -305,3 +309,37 @@ def test_the_book_is_plain_text(counter: Counter) -> None:
     line = json.loads((counter.office.folder / "leases.jsonl").read_text())
     assert line["license"] == "L-1"
     assert line["calls"] == BLOCK
+
+
+def test_two_servers_of_one_device_share_what_is_leased(counter: Counter) -> None:
+    """Each gets calls of its own, even when they ask at the same moment."""
+
+    def slow(question: bytes) -> bytes:
+        time.sleep(0.02)
+        return counter.desk.answer(question)
+
+    guards: list[Guard] = []
+    threads = [threading.Thread(target=lambda: guards.append(counter.guard(slow))) for _ in range(3)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(guards) == 3
+    assert counter.book.account("L-1").used == 3 * BLOCK
+    for each in guards:
+        each.take(BLOCK)
+        with pytest.raises(OverQuota):
+            each.take()
+
+
+def test_who_sends_a_byte_now_and_then_is_cut_off(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease_server, "PATIENCE", 0.2)
+    with serving(counter.desk) as server, socket.create_connection(server.server_address[:2]) as client:
+        client.settimeout(5)
+        client.sendall(b"POST /v1/lease HTTP/1.1\r\nContent-Length: 9999\r\n\r\n")
+        began = time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() < began + 5:
+                client.sendall(b"x")
+                time.sleep(0.05)
+        assert time.monotonic() - began < 3

@@ -101,7 +101,7 @@ class _PowerCut(BaseException):
     pass
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(cut=st.integers(0, 12), used=st.integers(0, 1200), after=st.booleans())
 def test_a_crash_at_any_point_loses_at_most_one_lease_and_never_gains(
     tmp_path_factory: pytest.TempPathFactory, cut: int, used: int, *, after: bool

@@ -11,7 +11,7 @@ import pytest
 
 from seatrial.errors import NotFound, TrustError
 from seatrial.trust.keys import new_key
-from seatrial.trust.refusals import Replayed, Revoked, StaleRevocations
+from seatrial.trust.refusals import NotYetValid, Replayed, Revoked, StaleRevocations
 from seatrial.trust.revocation import read_revocations, revoke
 from support.licensing import NOON, Office
 
@@ -135,3 +135,21 @@ def test_the_date_of_a_list_is_a_time_that_was(office: Office, listed: Path) -> 
     office.time.wall = NOON
     with pytest.raises(TrustError, match="clock rolled back"):
         office.guard(revocations=listed)
+
+
+def test_a_replacement_whose_term_has_not_begun_replaces_nothing(office: Office) -> None:
+    first = office.license(sequence=1)
+    second = office.license(sequence=2, not_before=NOON + timedelta(days=9))
+    with pytest.raises(NotYetValid):
+        office.guard(second)
+    office.guard(first).take()
+
+
+def test_a_list_that_was_there_before_the_license_is_remembered(office: Office, listed: Path) -> None:
+    newer(office, listed, "L-1")
+    office.guard(office.license(id="L-2"), revocations=listed)
+    path = office.license()
+    with pytest.raises(Revoked):
+        office.guard(path, revocations=listed)
+    with pytest.raises(Revoked):
+        office.guard(path)

@@ -130,6 +130,7 @@ class Guard:
         self._quota: Quota | None = None
         try:
             self._look(around.monotonic())
+            self._ledger.change(partial(_accept, claims=claims))
             self._quota = self._counted(holder, around)
         except BaseException:
             self.close()
@@ -309,15 +310,24 @@ def _check_holder(claims: Claims, holder: Holder) -> None:
 
 
 def _begin(state: State, *, claims: Claims) -> None:
-    """Knows of the license from now on, and of no earlier one with its id."""
+    """Knows of the license from now on.
+
+    Raises:
+        Replayed: A later one with its id was in use.
+    """
     use = state.use(claims.id)
     if claims.sequence < use.sequence:
         raise Replayed(
             f"the license {claims.id} number {claims.sequence} was replaced by number {use.sequence}",
             hint="use the newest license",
         )
-    use.sequence = claims.sequence
     state.floor = max(state.floor, int(claims.issued.timestamp()))
+
+
+def _accept(state: State, *, claims: Claims) -> None:
+    """From now on no earlier license with its id is good: this one is, and its term has begun."""
+    use = state.use(claims.id)
+    use.sequence = max(use.sequence, claims.sequence)
 
 
 def _term(claims: Claims, now: float) -> str:

@@ -1,7 +1,7 @@
 """The lease server: gives calls of licenses away in blocks, and signs what it says.
 
-It listens on this machine unless told otherwise, reads a question of at most 16 kB, has five seconds of
-patience, and serves at most 32 connections at once; more are told to come back.
+It listens on this machine unless told otherwise, reads a question of at most 16 kB, waits five seconds for
+the next byte and ten for all of them, and serves at most 32 connections at once; more are told to come back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import socket
+from socket import SHUT_RDWR, socket
 from typing import Any
 
 from seatrial.errors import SeatrialError, TrustError, UsageError
@@ -175,7 +175,14 @@ class LeaseServer(ThreadingHTTPServer):
                 request = self._tls.wrap_socket(
                     request, server_side=True
                 )  # here: a slow client delays no other
-            super().process_request_thread(request, client_address)
+            # A timeout counts from byte to byte: who sends one now and then is cut off here.
+            cut = threading.Timer(2 * PATIENCE, _cut, [request])
+            cut.daemon = True
+            cut.start()
+            try:
+                super().process_request_thread(request, client_address)
+            finally:
+                cut.cancel()
         except OSError:
             self.shutdown_request(request)
         finally:
@@ -184,6 +191,11 @@ class LeaseServer(ThreadingHTTPServer):
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
         """A connection that failed is a line in the log."""
         _log.warning("%s: the connection failed", client_address, exc_info=True)
+
+
+def _cut(connection: socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -169,7 +169,13 @@ class RevocationCheck:
                 f"and number {seen} was seen before",
                 hint=_HINT,
             )
-        if found.sequence > seen:
+        mine = self._ledger.look().licenses
+        fresh = [
+            each
+            for each in found.revoked
+            if each.license in mine and f"{found.issuer} {each.license}" not in self._revoked
+        ]
+        if found.sequence > seen or fresh:
             self._ledger.change(lambda state: _remember(state, found))
             self._revoked = frozenset(self._ledger.look().revoked)
         self._list, self._stamp = found, stamp
