@@ -130,7 +130,8 @@ def answers(draw: np.random.Generator) -> Drawn:
         yield StepCase("detection_rows", rows.astype(np.float32), {"coordinates": place}, labels, (), notes)
         yield StepCase("nms", np.abs(rows).astype(np.float32), {"iou": 0.3, "keep": 12})
         boxes = draw.random((12, 4), np.float32) * 40
-        yield StepCase("nms", [np.add(boxes, (0, 0, 20, 20)), draw.random((3, 12), np.float32)], {"candidates": 9})
+        corners = np.add(boxes, (0, 0, 20, 20))
+        yield StepCase("nms", [corners, draw.random((3, 12), np.float32)], {"candidates": 9})
         mask = draw.random((3, 20, 24), np.float32)
         noted = {"source_size": (41, 33), "scale": (0.4, 0.6), "offset": (1.0, 2.0)}
         yield StepCase("mask", mask, {}, (), (), noted)
@@ -140,7 +141,8 @@ def answers(draw: np.random.Generator) -> Drawn:
 
 
 ALPHABET = (
-    "aàáäßçéİıΣσςÅåﬁŒ王林海风𠀀𪜀ＡＢｃ１２３！，。、“”（）$#@^_~`'\u2019.-·:;?\t\n\r \u00a0\u3000\u2003\u200b\u200d\ufeff"  # noqa: RUF001 - meant
+    "aàáäßçéİıΣσςÅåﬁŒ王林海风𠀀𪜀ＡＢｃ１２３！，。、“”（）$#@^_~`'"
+    "\u2019.-·:;?\t\n\r \u00a0\u3000\u2003\u200b\u200d\ufeff"
     "\x00\x07\ufffd\ue000각힣とガｶﾞ①㎏½é\u0301e\u0308\u0345"
 )
 

@@ -17,15 +17,22 @@ final class Rectangles {
 
     private Rectangles() {}
 
-    /** The smallest one, or null when all points lie on one line. */
+    /**
+     * The smallest one, or null when all points lie on one line.
+     *
+     * @param points (x, y); their order decides where the calipers start, and with that the last bit
+     */
     static Rectangle smallest(List<int[]> points) {
         List<int[]> hull = hull(points);
-        return hull.size() < 3 ? null : turned(hull);
+        return hull.size() < 3 ? null : turned(fromFirst(hull));
     }
 
-    /** The corners of the convex hull, from the rightmost one on. */
+    /** The corners of the convex hull, each with its place among the points, from the rightmost one on. */
     private static List<int[]> hull(List<int[]> points) {
-        List<int[]> sorted = new ArrayList<>(points);
+        List<int[]> sorted = new ArrayList<>();
+        for (int i = 0; i < points.size(); i++) {
+            sorted.add(new int[] {points.get(i)[0], points.get(i)[1], i});
+        }
         Comparator<int[]> byPlace = Comparator.<int[]>comparingInt(each -> each[0]).thenComparingInt(each -> each[1]);
         sorted.sort(byPlace);
         List<int[]> hull = half(sorted);
@@ -38,13 +45,33 @@ final class Rectangles {
         return upper;
     }
 
+    /** Where the points went around in order, the hull begins with the first of them, or the last, as OpenCV's does. */
+    private static List<int[]> fromFirst(List<int[]> hull) {
+        int count = hull.size();
+        int first = 0;
+        int last = 0;
+        int rising = 0;
+        for (int i = 0; i < count; i++) {
+            first = hull.get(i)[2] < hull.get(first)[2] ? i : first;
+            last = hull.get(i)[2] > hull.get(last)[2] ? i : last;
+            rising += hull.get(i)[2] < hull.get((i + 1) % count)[2] ? 1 : 0;
+        }
+        if (rising != 1 && rising != count - 1) {
+            return hull;
+        }
+        List<int[]> turned = new ArrayList<>(hull);
+        java.util.Collections.rotate(turned, rising == 1 ? -last : -first);
+        return turned;
+    }
+
     private static List<int[]> half(List<int[]> sorted) {
         List<int[]> found = new ArrayList<>();
         for (int[] each : sorted) {
             while (found.size() > 1 && turn(found.get(found.size() - 2), found.get(found.size() - 1), each) <= 0) {
                 found.remove(found.size() - 1);
             }
-            if (found.isEmpty() || !Arrays.equals(found.get(found.size() - 1), each)) {
+            int[] before = found.isEmpty() ? null : found.get(found.size() - 1);
+            if (before == null || before[0] != each[0] || before[1] != each[1]) {
                 found.add(each);
             }
         }

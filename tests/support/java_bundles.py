@@ -1,0 +1,79 @@
+"""Bundles of real models for the Java SDK: vectors answered by one engine, and what Java says about them."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+
+from seatrial.contract import Case, Cases, Contract
+from seatrial.deliverables import Handover, Vector, write_bundle
+from seatrial.deliverables._payloads import packed
+from seatrial.model import Artifact
+from seatrial.runtimes import open_session
+from support.handovers import network_handover, report_of
+from support.java_steps import DRIVERS
+
+
+def answered(
+    folder: Path, name: str, contract: Contract, model: Artifact, payloads: Sequence[Any], runtime: str
+) -> Handover:
+    """A handover whose vectors one engine answered."""
+    vectors = []
+    with open_session(model, runtime) as session:
+        for place, payload in enumerate(payloads):
+            kind, suffix, data = packed(payload, contract)
+            feeds, context = contract.prepare(payload)
+            outputs = session.run(feeds)
+            answer = contract.answer(outputs, 0, context)
+            named = dict(zip([each.name for each in contract.outputs], outputs, strict=True))
+            vectors.append(Vector(f"{place:03}", kind, suffix, data, feeds, named, answer))
+    made = network_handover(folder / "rest")
+    return dataclasses.replace(
+        made,
+        name=name,
+        contract=contract,
+        models=(model,),
+        vectors=tuple(vectors),
+        cases=Cases(tuple(Case(each.feeds, each.outputs) for each in vectors)),
+        report=report_of(model, contract),
+    )
+
+
+def bundle_of(handover: Handover, folder: Path) -> Path:
+    """The folder of the bundle, written."""
+    write_bundle(handover, folder)
+    return folder
+
+
+def javac(sdk: Path, build: Path, *words: str) -> None:
+    """Compiles a delivered SDK as its README says; warnings are errors."""
+    command = ["javac", "-encoding", "UTF-8", "-Xlint:all", "-Werror", "-d", str(build), *words]
+    done = subprocess.run(command, cwd=sdk, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+def stand_in() -> list[str]:
+    """What stands in for ONNX Runtime's jar: its interface, over the bundle's own vectors."""
+    return [str(each) for each in sorted((DRIVERS / "onnxruntime").glob("*.java"))]
+
+
+def java(classes: str | Path, program: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """Runs one of its programs."""
+    command = ["java", "-Dfile.encoding=UTF-8", "-cp", str(classes), f"seatrial.{program}", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300)
+
+
+def drawn(text: str, font: ImageFont.FreeTypeFont, kind: str = "PNG") -> bytes:
+    """A line of text as a picture."""
+    right, bottom = font.getbbox(text)[2:]
+    image = Image.new("RGB", (int(right) + 16, int(bottom) + 14), "white")
+    ImageDraw.Draw(image).text((8, 6), text, font=font, fill="black")
+    out = io.BytesIO()
+    image.save(out, kind)
+    return out.getvalue()
