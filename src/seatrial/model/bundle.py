@@ -96,7 +96,7 @@ class Bundle:
             if kind == "link":
                 raise TrustError(f"link: {path} leads elsewhere; a bundle holds plain files only", hint=_HINT)
             if path not in listed and path != NAME and path.split("/")[0] != SIGNATURES:
-                raise TrustError(f"extra: {path} is not listed in the manifest", hint=_HINT)
+                raise TrustError(f"extra: {path} is not listed in the manifest", hint=_extra(path))
         self.verify_files(self.manifest.files)
 
     def verify_files(self, entries: Iterable[FileEntry]) -> None:
@@ -128,6 +128,12 @@ class Bundle:
         size = path.stat().st_size
         if size != entry.size:
             raise TrustError(f"changed: {entry.path} has {size} bytes, expected {entry.size}", hint=_HINT)
+
+
+def _extra(path: str) -> str:
+    if "__pycache__" in path.split("/"):  # it is code that Python would run instead of the source
+        return "Python wrote it when a program of the bundle was run there: delete the folder __pycache__"
+    return _HINT
 
 
 def is_bundle(path: Path) -> bool:

@@ -63,7 +63,7 @@ class FunctionStep:
         Raises:
             ContractViolation: Says which option and what it should be.
         """
-        self._filled(options)
+        self.filled(options)
 
     def apply(self, value: Any, context: Context, /, **options: Any) -> Any:
         """Fills in the options and transforms the value.
@@ -71,9 +71,14 @@ class FunctionStep:
         Raises:
             ContractViolation: The value or an option is not what this step takes.
         """
-        return self.function(value, context, **self._filled(options))
+        return self.function(value, context, **self.filled(options))
 
-    def _filled(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def filled(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Every option with its value, of its type.
+
+        Raises:
+            ContractViolation: As `check`.
+        """
         unknown = sorted(set(options) - set(self.options))
         if unknown:
             near = get_close_matches(unknown[0], self.options, n=2) or sorted(self.options)
