@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from seatrial.errors import NotFound, TrustError, UsageError
+from seatrial.errors import NotFound, TrustError, UnsupportedModel, UsageError
+from seatrial.model import open_model
 from seatrial.model.bundle import Bundle, open_bundle
 from seatrial.model.manifest import NAME, canonical
 from seatrial.trust.content_keys import new_content_key
@@ -64,6 +65,11 @@ def test_a_sealed_bundle_is_a_bundle(handed_over: Bundle) -> None:
         "models/paddle-json/inference.json.sealed",
         "models/onnx/net.onnx.sealed",
     ]
+
+
+def test_a_sealed_file_is_told_from_a_damaged_model(handed_over: Bundle) -> None:
+    with pytest.raises(UnsupportedModel, match="net.onnx.sealed is a sealed file"):
+        open_model(handed_over.folder / (GRAPH + ".sealed"))
 
 
 def test_only_models_are_sealed(made: Bundle, handed_over: Bundle) -> None:

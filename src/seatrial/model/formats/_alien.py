@@ -23,6 +23,7 @@ _MAGIC = (
     (b"\x7fELF", "a program or shared library", "give the model file"),
     (b"%PDF", "a PDF document", "give the model file"),
     (b"\x89PNG", "a PNG picture", "give the model file; pictures go to --data"),
+    (b"SEASEAL1", "a sealed file", "give the bundle it is in, and the key that opens it: --unseal-key"),
     (b"\xff\xd8\xff", "a JPEG picture", "give the model file; pictures go to --data"),
 )
 _INSIDE = (
