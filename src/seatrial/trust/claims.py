@@ -28,7 +28,6 @@ from seatrial.model.manifest import canonical
 from seatrial.trust.refusals import BadLicense
 
 FORMAT = "seatrial/license/1"
-FEATURES = ("serve", "infer")
 BINDINGS = {
     "tpm": "strong: the device's key is sealed in a TPM, and leaves the machine with the chip only",
     "fingerprint": "medium: the device's key opens where enough parts of the machine are the same; who is "
