@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from seatrial.errors import TrustError, UsageError
 from seatrial.model.manifest import canonical
 from seatrial.trust.claims import Claims, Machine, read_claims
 from seatrial.trust.content_keys import new_content_key
+from seatrial.trust.device import read_device
 from seatrial.trust.dsse import Envelope, sign
 from seatrial.trust.keys import new_key
 from seatrial.trust.license import MOST_BYTES, PAYLOAD_TYPE, issue, license_bytes, read_license, unverified
@@ -226,3 +230,50 @@ def test_secrets_are_in_no_representation(office: Office) -> None:
     shown = repr(read_license(data, [office.issuer.public])) + repr(device)
     assert "ephemeral" not in shown
     assert "private" not in shown
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=200)
+@given(field=st.sampled_from([*sorted(OTHER), "format", "issuer", "content_keys", "unheard of"]), value=ANY)
+def test_whatever_a_field_says_is_read_or_refused(field: str, value: Any) -> None:
+    """Nothing but our own errors, whatever stands in a file that somebody sends."""
+    claims = Claims(
+        "L-1",
+        "ACME",
+        "0" * 64,
+        "sha256:" + "0" * 64,
+        ("digits@*",),
+        ("serve",),
+        NOON,
+        NOON,
+        NOON + timedelta(days=1),
+    )
+    document = {**claims.document(), "content_keys": [], field: value}
+    data = Envelope(canonical(document), PAYLOAD_TYPE).to_bytes()
+    with suppress(BadLicense, UsageError):
+        unverified(data).claims.to_bytes()
+
+
+@settings(max_examples=200)
+@given(
+    field=st.sampled_from(["id", "public", "signing", "strength", "machine", "format", "fingerprint"]),
+    value=ANY,
+)
+def test_whatever_a_device_says_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, field: str, value: Any
+) -> None:
+    office = Office(tmp_path_factory.getbasetemp() / "any-device")
+    office.folder.mkdir(exist_ok=True)
+    public = office.folder / "device.pub.json"
+    if not public.exists():
+        office.enroll()
+    document = json.loads(public.read_bytes()) | {field: value}
+    (office.folder / "other.json").write_bytes(canonical(document))
+    with suppress(TrustError, UsageError):
+        read_device(office.folder / "other.json")
