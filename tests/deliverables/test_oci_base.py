@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,11 @@ def test_debian_keeps_python_and_drops_the_package_manager(
     assert {"usr/bin/python3.11", "usr/share/doc/libc6/copyright", "usr/lib/python3.11/os.py", "tmp"} <= names
     assert not {each for each in names if "dpkg" in each and "bin" in each}
     assert not names & {"etc/resolv.conf", "usr/share/doc/libc6/changelog.gz", "usr/lib/python3.11/test/x.py"}
+    path.write_bytes(b"damaged")
+    assert debian.debian_base(how, progress=said.append).layers == base.layers  # made again
     program.unlink()
     assert debian.debian_base(how, progress=said.append).layers == base.layers  # out of the cache
     assert "as in the cache" in said[-1]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingDependency):  # another recipe, which is not in the cache
+        debian.debian_base(replace(how, with_shell=True), progress=said.append)

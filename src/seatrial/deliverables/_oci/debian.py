@@ -21,7 +21,7 @@ from pathlib import Path
 from seatrial.deliverables._oci.base import Base, looked_through
 from seatrial.deliverables._oci.blob import LAYER, Blob, Layer, canonical, digest_of
 from seatrial.deliverables._oci.compression import SUFFIXES, Compression
-from seatrial.deliverables._oci.layers import Entry, write_layer
+from seatrial.deliverables._oci.layers import Entry, whole, write_layer
 from seatrial.errors import MissingDependency, Unavailable
 
 SUITE = "bookworm"
@@ -59,21 +59,21 @@ class Debian:
     Attributes:
         architecture: `amd64` or `arm64`.
         cache: Folder that keeps what was made.
-        shell: Whether there must be a shell; without one there is less to break into.
+        with_shell: Whether there must be a shell; without one there is less to break into.
         refresh: Whether to ask for newer packages although there is one in the cache.
         compression: Of the layer.
     """
 
     architecture: str
     cache: Path
-    shell: bool = False
+    with_shell: bool = False
     refresh: bool = False
     compression: Compression = "gzip"
 
     @property
     def packages(self) -> tuple[str, ...]:
         """What is asked of Debian; what those need comes with them."""
-        return (*PACKAGES, *(SHELL_PACKAGES if self.shell else ()))
+        return (*PACKAGES, *(SHELL_PACKAGES if self.with_shell else ()))
 
 
 def debian_base(how: Debian, *, progress: Callable[[str], None]) -> Base:
@@ -89,7 +89,7 @@ def debian_base(how: Debian, *, progress: Callable[[str], None]) -> Base:
     note = how.cache / f"debian-{hashlib.sha256(recipe).hexdigest()[:16]}.json"
     if not how.refresh and note.is_file():
         kept = json.loads(note.read_bytes())
-        if (how.cache / kept["blob"]).is_file():
+        if whole(how.cache / kept["blob"]):
             progress(f"base: debian {SUITE}, {kept['packages']} packages, as in the cache")
             return _base(how, kept)
     progress(f"base: debian {SUITE} for {how.architecture}, by mmdebstrap")

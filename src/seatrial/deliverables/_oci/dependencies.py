@@ -27,7 +27,7 @@ from packaging.utils import canonicalize_name
 from seatrial.deliverables._oci.base import HOME, MACHINES, Base
 from seatrial.deliverables._oci.blob import LAYER, Blob, Layer, canonical
 from seatrial.deliverables._oci.compression import SUFFIXES, Compression
-from seatrial.deliverables._oci.layers import Entry, below, write_layer
+from seatrial.deliverables._oci.layers import Entry, below, whole, write_layer
 from seatrial.errors import MissingDependency, NotFound, Unavailable, UsageError
 
 # What `seatrial serve` and `seatrial client` import; tests/deliverables/test_oci_dependencies.py holds it
@@ -273,10 +273,7 @@ def _from_cache(note: Path, needs: Needs) -> Layer | None:
         return None
     said: dict[str, Any] = json.loads(note.read_bytes())
     path = needs.cache / said["blob"]
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != said["blob"]:
-            return None  # damaged: it is made again
+    if not whole(path):
+        return None  # it is made again
     blob = Blob(LAYER + SUFFIXES[needs.compression], f"sha256:{said['blob']}", path.stat().st_size, path)
     return Layer(blob, said["diff_id"], said["what"])

@@ -75,6 +75,14 @@ def write_blob(stream: Iterable[bytes], folder: Path, media_type: str) -> Blob:
     return Blob(media_type, packed.digest, packed.size, path)
 
 
+def whole(blob: Path) -> bool:
+    """Whether a blob that was kept is there and still has the bytes that it is named by."""
+    if not blob.is_file():
+        return False
+    with blob.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == blob.name
+
+
 def write_tar(entries: Iterable[Entry], folder: Path, media_type: str) -> Blob:
     """Writes entries as a plain tar archive, folders not told, for artifacts."""
     return write_blob(_tar(sorted(entries, key=_order)), folder, media_type)
