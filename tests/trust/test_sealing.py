@@ -68,7 +68,7 @@ def test_a_sealed_bundle_is_a_bundle(handed_over: Bundle) -> None:
 
 
 def test_a_sealed_file_is_told_from_a_damaged_model(handed_over: Bundle) -> None:
-    with pytest.raises(UnsupportedModel, match="net.onnx.sealed is a sealed file"):
+    with pytest.raises(UnsupportedModel, match=r"net.onnx.sealed is a sealed file"):
         open_model(handed_over.folder / (GRAPH + ".sealed"))
 
 
