@@ -41,7 +41,7 @@ try (Model model = new Model(Path.of("../.."))) {{
 ```
 
 **{NOT_EXECUTED}** Pre- and postprocessing are the same classes that the golden test runs.
-On Linux, set `ORT_DISABLE_TELEMETRY=1` before the program starts if nothing shall be written about the device.
+On Linux, set `ORT_DISABLE_TELEMETRY=1` before the program starts if nothing shall be noted of the device.
 """
 _NO_ONNX = """
 The bundle holds no ONNX model, so there is no in-process form; ask the service.
@@ -129,8 +129,9 @@ def _exactness(handover: Handover) -> str:
         told.append("Probabilities may differ in the last bit: Java's exp is not NumPy's.\n")
     if "db_boxes" in names:
         told.append(
-            "Text boxes are computed as OpenCV and Clipper do. On 600 drawn maps with crossing and cut shapes 7 "
-            "had a box that differed, mostly by one pixel and all with an unclip ratio of 0.4; on pages none did.\n"
+            "Text boxes are computed as OpenCV and Clipper do. On 600 drawn maps with crossing and cut shapes "
+            "7 had a box that differed, mostly by one pixel and all with an unclip ratio of 0.4; on pages "
+            "none did.\n"
         )
     return "".join(told)
 

@@ -2,7 +2,6 @@ package seatrial;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
@@ -270,8 +269,20 @@ public final class NdArray {
     /** The values at these places (in C order), in another shape. */
     public NdArray gathered(int[] places, int... wanted) {
         Object made = storage(type, places.length);
-        for (int i = 0; i < places.length; i++) {
-            System.arraycopy(data, places[i], made, i, 1);
+        if (data instanceof float[] from) { // pictures, which are large
+            float[] to = (float[]) made;
+            for (int i = 0; i < to.length; i++) {
+                to[i] = from[places[i]];
+            }
+        } else if (data instanceof byte[] from) {
+            byte[] to = (byte[]) made;
+            for (int i = 0; i < to.length; i++) {
+                to[i] = from[places[i]];
+            }
+        } else {
+            for (int i = 0; i < places.length; i++) {
+                System.arraycopy(data, places[i], made, i, 1);
+            }
         }
         return new NdArray(type, made, wanted);
     }
@@ -333,10 +344,5 @@ public final class NdArray {
     @Override
     public String toString() {
         return "an array of " + type.spelled() + " with shape " + Arrays.toString(shape);
-    }
-
-    /** UTF-8 bytes of a text; lone surrogates become {@code ?}. */
-    static byte[] utf8(String text) {
-        return text.getBytes(StandardCharsets.UTF_8);
     }
 }
