@@ -66,10 +66,6 @@ def enroll(
     if parts:
         needed = told.machine.k if told.machine else 0
         click.echo(f"  {needed} of {len(parts)} parts must stay: {', '.join(sorted(parts))}")
-    if len(parts) == 1:
-        click.echo(
-            "  this machine has one part only: whoever can write that file elsewhere can copy the device"
-        )
     return 0
 
 
