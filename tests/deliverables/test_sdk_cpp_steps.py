@@ -10,6 +10,8 @@ import pytest
 from support import cpp_cases
 from support.cpp_case_list import CASES
 
+pytestmark = pytest.mark.slow  # some twenty files are compiled
+
 
 @pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
@@ -19,7 +21,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return cpp_cases.run_driver(program, CASES, folder)
 
 
-@pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{n}-{case.name}" for n, case in enumerate(CASES)])
+@pytest.mark.parametrize(
+    "number", range(len(CASES)), ids=[f"{n}-{case.name}" for n, case in enumerate(CASES)]
+)
 def test_equal_to_python(number: int, results: list[dict[str, Any]]) -> None:
     case, got = CASES[number], results[number]
     expected = case.expected()

@@ -13,7 +13,22 @@ from PIL import Image
 from support.cpp_cases import StepCase
 
 _RNG = np.random.default_rng(20261121)
-_VOCABULARY = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "hello", "wor", "##ld", "##s", "!", "你", "好", "world", "a", "e")
+_VOCABULARY = (
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "hello",
+    "wor",
+    "##ld",
+    "##s",
+    "!",
+    "你",
+    "好",
+    "world",
+    "a",
+    "e",
+)
 _BOXED = {"source_size": (100, 200), "scale": (0.5, 0.25), "offset": (3.0, 1.5)}
 
 
@@ -32,15 +47,29 @@ def _file(picture: Image.Image, format_: str, **options: Any) -> bytes:
 
 
 def _resizing() -> Iterator[StepCase]:
-    sizes = [((60, 200), (48, 160)), ((33, 77), (48, 192)), ((17, 19), (8, 8)), ((64, 64), (32, 32)), ((64, 48), (16, 8)), ((10, 10), (30, 41))]
+    sizes = [
+        ((60, 200), (48, 160)),
+        ((33, 77), (48, 192)),
+        ((17, 19), (8, 8)),
+        ((64, 64), (32, 32)),
+        ((64, 48), (16, 8)),
+        ((10, 10), (30, 41)),
+    ]
     for library in ("opencv", "pillow"):
         for kind in ("nearest", "linear", "cubic", "area", "lanczos"):
             for (h, w), size in sizes:
                 options = {"size": size, "interpolation": kind, "library": library}
                 # OpenCV's vector code rounds the odd pixel of cubic another way (see the how-to).
                 loose = library == "opencv" and kind == "cubic"
-                yield StepCase(f"resize-{library}-{kind}-bytes", [("resize", options)], _bytes(h, w), atol=1 if loose else 0)
-                yield StepCase(f"resize-{library}-{kind}-floats", [("resize", options)], _floats(h, w, 2), atol=2e-6)
+                yield StepCase(
+                    f"resize-{library}-{kind}-bytes",
+                    [("resize", options)],
+                    _bytes(h, w),
+                    atol=1 if loose else 0,
+                )
+                yield StepCase(
+                    f"resize-{library}-{kind}-floats", [("resize", options)], _floats(h, w, 2), atol=2e-6
+                )
     for library in ("align_corners", "asymmetric"):
         for kind in ("nearest", "linear"):
             options = {"size": (13, 29), "interpolation": kind, "library": library}
@@ -56,7 +85,9 @@ def _resizing() -> Iterator[StepCase]:
     yield StepCase("resize-short-zero", [("resize_short", {"size": 0})], _bytes(31, 57))
     for limit, side in (("max", 64), ("min", 100), ("long", 96)):
         yield StepCase(f"limit-{limit}", [("resize_limit", {"side": side, "limit": limit})], _bytes(70, 130))
-    yield StepCase("limit-up", [("resize_limit", {"side": 500, "rounding": "up", "max_side": 128})], _bytes(170, 230))
+    yield StepCase(
+        "limit-up", [("resize_limit", {"side": 500, "rounding": "up", "max_side": 128})], _bytes(170, 230)
+    )
     for width, base in ((200, None), (900, 320), (40, 320), (2000, 320)):
         options = {"height": 48, "base_width": base, "max_width": 640}
         yield StepCase(f"width-{width}", [("resize_width", options)], _bytes(50, width))
@@ -116,10 +147,18 @@ def _decoding() -> Iterator[StepCase]:
 
 
 def _shapes() -> Iterator[StepCase]:
-    for source, target, channels in (("RGB", "BGR", 3), ("RGB", "GRAY", 3), ("BGR", "GRAY", 3), ("GRAY", "RGB", 1), ("RGB", "RGB", 3)):
+    for source, target, channels in (
+        ("RGB", "BGR", 3),
+        ("RGB", "GRAY", 3),
+        ("BGR", "GRAY", 3),
+        ("GRAY", "RGB", 1),
+        ("RGB", "RGB", 3),
+    ):
         options = {"source": source, "target": target}
         yield StepCase(f"color-{source}-{target}", [("color", options)], _bytes(31, 45, channels))
-        yield StepCase(f"color-{source}-{target}-floats", [("color", options)], _floats(5, 7, channels), atol=3e-7)
+        yield StepCase(
+            f"color-{source}-{target}-floats", [("color", options)], _floats(5, 7, channels), atol=3e-7
+        )
     yield StepCase("color-wrong", [("color", {"source": "GRAY", "target": "RGB"})], _bytes(3, 3))
     yield StepCase("crop", [("crop", {"size": (5, 4)})], _bytes(8, 9))
     yield StepCase("crop-large", [("crop", {"size": (50, 4)})], _bytes(8, 9))
@@ -127,7 +166,9 @@ def _shapes() -> Iterator[StepCase]:
         yield StepCase(f"cast-{dtype}", [("cast", {"dtype": dtype})], _floats(3, 4) * 30)
         yield StepCase(f"cast-{dtype}-ints", [("cast", {"dtype": dtype})], np.arange(-3, 120).reshape(3, -1))
     yield StepCase("cast-large", [("cast", {"dtype": "float16"})], np.array([1e30, -2.0]))
-    yield StepCase("cast-half", [("cast", {"dtype": "float16"})], (_RNG.random(200) * 1e-5).astype(np.float32))
+    yield StepCase(
+        "cast-half", [("cast", {"dtype": "float16"})], (_RNG.random(200) * 1e-5).astype(np.float32)
+    )
     yield StepCase("cast-nan", [("cast", {"dtype": "int32"})], np.array([np.nan]))
     yield StepCase("expand", [("expand", {"axis": -1})], _floats(3, 4))
     yield StepCase("expand-wrong", [("expand", {"axis": 4})], _floats(3, 4))
@@ -144,13 +185,30 @@ def _shapes() -> Iterator[StepCase]:
     yield StepCase("pad-text", [("pad", {"axes": (0,), "to": (32,), "multiple": 32})], np.arange(40))
     yield StepCase("pad-wrong", [("pad", {"axes": (0,), "fill": 0.5})], _bytes(6, 5))
     yield StepCase("pad-huge", [("pad", {"axes": (0,), "to": (1 << 40,)})], _bytes(6, 5))
-    yield StepCase("normalize", [("normalize", {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)})], _bytes(9, 8))
-    yield StepCase("normalize-chw", [("normalize", {"scale": 1 / 127.5, "mean": (1.0,), "order": "CHW"})], _floats(3, 4, 5))
+    yield StepCase(
+        "normalize",
+        [("normalize", {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)})],
+        _bytes(9, 8),
+    )
+    yield StepCase(
+        "normalize-chw",
+        [("normalize", {"scale": 1 / 127.5, "mean": (1.0,), "order": "CHW"})],
+        _floats(3, 4, 5),
+    )
     yield StepCase("normalize-wrong", [("normalize", {"mean": (0.5, 0.5)})], _bytes(9, 8))
     yield StepCase("normalize-zero", [("normalize", {"std": (0.0,)})], _bytes(9, 8))
-    yield StepCase("feed", [("resize", {"size": (4, 6)}), ("feed", {"inputs": {"image": "value", "scale_factor": "scale_factor", "s": "scale"}})], _bytes(9, 8))
+    yield StepCase(
+        "feed",
+        [
+            ("resize", {"size": (4, 6)}),
+            ("feed", {"inputs": {"image": "value", "scale_factor": "scale_factor", "s": "scale"}}),
+        ],
+        _bytes(9, 8),
+    )
     yield StepCase("feed-one", [("feed", {"inputs": {"x": "value"}})], _floats(3))
-    yield StepCase("feed-key", [("feed", {"inputs": {"x": "value.a", "y": "value.b"}})], {"a": _floats(3), "b": [1, 2]})
+    yield StepCase(
+        "feed-key", [("feed", {"inputs": {"x": "value.a", "y": "value.b"}})], {"a": _floats(3), "b": [1, 2]}
+    )
     yield StepCase("feed-unknown", [("feed", {"inputs": {"x": "valid_width"}})], _floats(3))
     yield StepCase("select", [("select", {"output": 1})], [_floats(3), _floats(4)])
     yield StepCase("select-wrong", [("select", {"output": 5})], [_floats(3), _floats(4)])
@@ -174,7 +232,9 @@ def _scores() -> Iterator[StepCase]:
     yield StepCase("label-map-beyond", [("label_map", {})], np.array([7]), labels=labels)
     yield StepCase("label-map-part", [("label_map", {})], np.array([0.5]))
     for probability in (0.2, 0.5, 0.7):
-        yield StepCase("threshold", [("threshold", {})], np.array([probability], np.float32), labels=("no", "yes"))
+        yield StepCase(
+            "threshold", [("threshold", {})], np.array([probability], np.float32), labels=("no", "yes")
+        )
     yield StepCase("threshold-three", [("threshold", {})], _floats(3))
     yield StepCase("number", [("number", {"scale": 3.7, "offset": -1.1})], np.array([[0.3]], np.float32))
     for digits in (0, 2, 5, -1):
@@ -203,9 +263,13 @@ def _boxes() -> Iterator[StepCase]:
         yield StepCase(f"nms-{count}", [("nms", {"iou": 0.3})], rows(count))
         for options in ({}, {"coordinates": "model", "order": "yx", "score": 0.25}):
             geometry = _BOXED if options else {}
-            yield StepCase(f"rows-{count}", [("detection_rows", options)], rows(count), geometry=geometry, atol=1e-12)
+            yield StepCase(
+                f"rows-{count}", [("detection_rows", options)], rows(count), geometry=geometry, atol=1e-12
+            )
     boxes = rows(30)[:, 2:]
-    yield StepCase("nms-pair", [("nms", {"keep": 5, "candidates": 9})], [boxes, _RNG.random((3, 30)).astype(np.float32)])
+    yield StepCase(
+        "nms-pair", [("nms", {"keep": 5, "candidates": 9})], [boxes, _RNG.random((3, 30)).astype(np.float32)]
+    )
     yield StepCase("nms-wrong", [("nms", {})], _floats(3, 5))
     yield StepCase("rows-unnamed", [("detection_rows", {"score": 0.0})], rows(20), labels=("only",))
     for number in range(12):
@@ -220,8 +284,12 @@ def _boxes() -> Iterator[StepCase]:
             score_map = cv2.GaussianBlur(score_map, (5, 5), 0)
         geometry = {"source_size": (320, 360), "scale": (0.5, 240 / 360), "offset": (0.0, 0.0)}
         options = {"dilation": number % 4 == 1, "order": "yx" if number == 5 else "xy"}
-        yield StepCase(f"boxes-{number}", [("db_boxes", options)], score_map[None], geometry=geometry, atol=1e-6)
-        yield StepCase(f"boxes-{number}-model", [("db_boxes", {"coordinates": "model"})], score_map, atol=1e-6)
+        yield StepCase(
+            f"boxes-{number}", [("db_boxes", options)], score_map[None], geometry=geometry, atol=1e-6
+        )
+        yield StepCase(
+            f"boxes-{number}-model", [("db_boxes", {"coordinates": "model"})], score_map, atol=1e-6
+        )
     yield StepCase("boxes-none", [("db_boxes", {"coordinates": "model"})], np.zeros((5, 5), np.float32))
     yield StepCase("boxes-wrong", [("db_boxes", {})], _floats(2, 5, 5))
 
@@ -235,12 +303,25 @@ def _texts() -> Iterator[StepCase]:
     )  # fmt: skip
     for text in texts:
         for form in (None, "NFC", "NFD", "NFKC", "NFKD"):
-            yield StepCase("chars", [("tokenize_chars", {"lower": form != "NFD", "spaces": form == "NFC", "form": form})], text)
+            yield StepCase(
+                "chars",
+                [("tokenize_chars", {"lower": form != "NFD", "spaces": form == "NFC", "form": form})],
+                text,
+            )
         yield StepCase("words", [("tokenize_words", {"lower": True})], text)
-        for more in ({}, {"lower": False, "ideographs": False, "special": False}, {"max_length": 8, "pad": True, "mask": "mask", "types": None, "side": "start"}):
+        for more in (
+            {},
+            {"lower": False, "ideographs": False, "special": False},
+            {"max_length": 8, "pad": True, "mask": "mask", "types": None, "side": "start"},
+        ):
             yield StepCase("bert", [("tokenize_bert", more)], text, vocabulary=_VOCABULARY)
     tokens = ["hello", "nobody", "a"]
-    for options in ({}, {"max_length": 2}, {"max_length": 5, "pad": "[PAD]", "side": "start", "dtype": "int32"}, {"unknown": None}):
+    for options in (
+        {},
+        {"max_length": 2},
+        {"max_length": 5, "pad": "[PAD]", "side": "start", "dtype": "int32"},
+        {"unknown": None},
+    ):
         yield StepCase("lookup", [("lookup", options)], tokens, vocabulary=_VOCABULARY)
     yield StepCase("lookup-none", [("lookup", {})], tokens)
     yield StepCase("lookup-text", [("lookup", {})], "hello", vocabulary=_VOCABULARY)

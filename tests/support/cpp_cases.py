@@ -136,7 +136,9 @@ def _saved(value: Any, folder: Path, stem: str) -> Any:
         (folder / f"{stem}.bin").write_bytes(value)
         return {"$bytes": f"{stem}.bin"}
     if isinstance(value, Mapping):
-        return {key: _saved(each, folder, f"{stem}.{place}") for place, (key, each) in enumerate(value.items())}
+        return {
+            key: _saved(each, folder, f"{stem}.{place}") for place, (key, each) in enumerate(value.items())
+        }
     if isinstance(value, list | tuple):
         return [_saved(each, folder, f"{stem}.{place}") for place, each in enumerate(value)]
     return value
@@ -165,11 +167,14 @@ def _cases_source(cases: Sequence[StepCase], used: Sequence[str]) -> str:
             f'        value = run_step({place}, "{call.name}", steps::{call.name}, value, context, options);\n    }}\n'
             for place, call in enumerate(case.pipeline.calls, start=1)
         )
-        bodies.append(f"static Value case_{number}(Value value, Context& context) {{\n{blocks}    return value;\n}}\n")
+        bodies.append(
+            f"static Value case_{number}(Value value, Context& context) {{\n{blocks}    return value;\n}}\n"
+        )
     table = ", ".join(f"case_{number}" for number in range(len(cases)))
     return (
-        f'#include "pipeline.hpp"\n{includes}\nusing namespace seatrial;\n' + "".join(bodies) +
-        f"extern const int kCaseCount = {len(cases)};\n"
+        f'#include "pipeline.hpp"\n{includes}\nusing namespace seatrial;\n'
+        + "".join(bodies)
+        + f"extern const int kCaseCount = {len(cases)};\n"
         f"static Value (*const kCases[])(Value, Context&) = {{{table}}};\n"
         "Value run_case(int number, Value value, Context& context) "
         "{ return kCases[number](std::move(value), context); }\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import subprocess
@@ -69,7 +70,12 @@ def lay_out(folder: Path, contract: Contract, golden: tuple[Vector, ...], *, nam
 
 
 def program(
-    sdk: Path, source: str, objects: Sequence[Path], *, flags: Sequence[str] = (), libraries: Sequence[str] = ()
+    sdk: Path,
+    source: str,
+    objects: Sequence[Path],
+    *,
+    flags: Sequence[str] = (),
+    libraries: Sequence[str] = (),
 ) -> Path:
     """One program of an SDK, such as `golden_test.cpp`, over the library's objects."""
     parts = ["seatrial/pipeline.cpp", "seatrial/names.cpp", source]
@@ -77,10 +83,26 @@ def program(
         parts.append("seatrial/model.cpp")
     if source.endswith("http_client.cpp"):
         parts.append("seatrial/client.cpp")
-    target = sdk / "build" / Path(source).stem
-    own = cpp_builds.compile_all([sdk / each for each in parts], target, [*_FLAGS, *flags])
+    own = _compiled([sdk / each for each in parts], sdk, objects[0].parent, (*_FLAGS, *flags))
+    target = sdk / "build" / f"{Path(source).stem}.bin"
+    target.parent.mkdir(exist_ok=True)
     _, jpeg = cpp_builds.jpeg_flags()
-    return cpp_builds.link([*own, *objects], target.with_suffix(".bin"), [*jpeg, *libraries])
+    return cpp_builds.link([*own, *objects], target, [*jpeg, *libraries])
+
+
+def _compiled(files: Sequence[Path], sdk: Path, kept: Path, flags: Sequence[str]) -> list[Path]:
+    """Objects; what two SDKs have in common is compiled once. Of the headers only the answer's differs."""
+    answer = (sdk / "seatrial" / "answer.hpp").read_bytes()
+    made = []
+    for path in files:
+        told = hashlib.sha256(b"\0".join([path.read_bytes(), answer, " ".join(flags).encode()])).hexdigest()[
+            :12
+        ]
+        target = kept / told / f"of.{path.stem}.o"
+        if not target.exists():
+            cpp_builds.compile_all([path], kept / told / "of", flags)
+        made.append(target)
+    return made
 
 
 def onnxruntime_flags() -> tuple[list[str], list[str]]:

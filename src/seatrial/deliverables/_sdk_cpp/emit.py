@@ -106,8 +106,8 @@ namespace {{
 }}  // namespace
 
 const Names& names() {{
-    static const Names all(Strings({_range("kLabels", contract.labels)}),
-                           Strings({_range("kVocabulary", contract.vocabulary)}));
+    static const Names all{{Strings({_range("kLabels", contract.labels)}),
+                           Strings({_range("kVocabulary", contract.vocabulary)})}};
     return all;
 }}
 

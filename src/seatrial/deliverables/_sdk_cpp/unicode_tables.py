@@ -33,7 +33,9 @@ def tables_source() -> str:
     return (
         f"// Unicode {unicodedata.unidata_version}, as tables: made, do not edit.\n"
         '#include "unicode.hpp"\n\nnamespace seatrial {\n\n'
-        f"extern const char32_t kPool[] = {{\n{numbers}}};\n\n" + "\n".join(parts) + "\n}  // namespace seatrial\n"
+        f"extern const char32_t kPool[] = {{\n{numbers}}};\n\n"
+        + "\n".join(parts)
+        + "\n}  // namespace seatrial\n"
     )
 
 
