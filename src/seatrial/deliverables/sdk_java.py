@@ -129,9 +129,9 @@ def _exactness(handover: Handover) -> str:
         told.append("Probabilities may differ in the last bit: Java's exp is not NumPy's.\n")
     if "db_boxes" in names:
         told.append(
-            "Text boxes are computed as OpenCV and Clipper do. On 600 drawn maps with crossing and cut shapes "
-            "7 had a box that differed, mostly by one pixel and all with an unclip ratio of 0.4; on pages "
-            "none did.\n"
+            "Text boxes are computed as OpenCV and Clipper do. On 600 drawn maps with crossing and cut "
+            "shapes 7 had a box that differed, mostly by one pixel and all with an unclip ratio of 0.4; "
+            "on pages none did.\n"
         )
     return "".join(told)
 
