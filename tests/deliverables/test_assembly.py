@@ -77,6 +77,11 @@ def test_what_it_replaces_is_named(tmp_path: Path) -> None:
     assert after.manifest.extra["previous"] == {"release": "network@1.0.0", "digest": before.digest}
 
 
+def test_a_license_may_be_asked_for(tmp_path: Path) -> None:
+    assert "license_required" not in network_bundle(tmp_path, "free").manifest.extra
+    assert network_bundle(tmp_path, "bound", license_required=True).manifest.extra["license_required"] is True
+
+
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
     bundle = network_bundle(tmp_path)
     with pytest.raises(UsageError, match="there already"):

@@ -55,6 +55,7 @@ def command() -> None:
 @click.option("--samples", "count", default=16, show_default=True, type=click.IntRange(10, 20))
 @click.option("--say", multiple=True, metavar="KEY=TEXT", help="license=..., contact=..., data_cutoff=...")
 @click.option("--despite", default="", metavar="REASON", help="Hand over though the gate does not say yes.")
+@click.option("--license-required", is_flag=True, help="Servers ask for a license before they load it.")
 @click.option("--archive", is_flag=True, help="Also write it as one file, NAME-VERSION.tar.zst.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="[default: NAME-VERSION]")
 def make(
@@ -192,6 +193,7 @@ def _order(
         previous=open_bundle(options["previous"]) if options["previous"] else None,
         despite=options["despite"],
         extra=said,
+        license_required=options["license_required"],
     )
 
 

@@ -42,6 +42,7 @@ class Order:
         previous: The bundle that this one replaces.
         despite: Why it is handed over although the report does not say yes; empty when it does.
         extra: `license`, `contact`, `data_cutoff`...
+        license_required: Whether servers are to ask for a license; advice, unless the bundle is sealed.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Order:
     previous: Bundle | None = None
     despite: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
+    license_required: bool = False
 
 
 def all_deliverables() -> list[Deliverable]:
@@ -90,6 +92,7 @@ def handover_of(order: Order, *, progress: Callable[[str], None] = lambda _: Non
         hyperparameters=hyperparameters,
         previous=order.previous,
         extra={**order.extra, **({"despite": order.despite} if order.despite else {})},
+        license_required=order.license_required,
     )
 
 
@@ -213,6 +216,8 @@ def _manifest(handover: Handover, entries: Iterable[FileEntry]) -> Manifest:
     if handover.previous is not None:
         before = handover.previous
         extra["previous"] = {"release": before.manifest.release, "digest": before.digest}
+    if handover.license_required:
+        extra["license_required"] = True
     if handover.extra:
         extra["said"] = dict(handover.extra)
     models = tuple(_model(each) for each in handover.models)

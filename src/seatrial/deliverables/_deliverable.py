@@ -64,6 +64,7 @@ class Handover:
         hyperparameters: What that file says, as plain values; empty when there is none.
         previous: The bundle that this one replaces.
         extra: What else the caller said, such as `license`, `contact`, `data_cutoff`.
+        license_required: Whether servers are to ask for a license.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Handover:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     previous: Bundle | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    license_required: bool = False
 
     def model(self, *formats: str) -> Artifact | None:
         """The first model in one of these formats, in their order."""
