@@ -58,7 +58,7 @@ def _make(handover: Handover) -> Iterator[Item]:
         )
     listing = {"format": FORMAT, "inputs": inputs, "outputs": outputs, "vectors": lines}
     yield _item("vectors.json", _json(listing), "application/json")
-    request = _request(handover)
+    request = request_body(handover)
     if request:
         yield _item(REQUEST, request, "application/json")
     yield _item("README.md", _readme(handover, request=bool(request)).encode(), "text/markdown")
@@ -76,7 +76,7 @@ def _json(data: Any) -> bytes:
     return (json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
 
 
-def _request(handover: Handover) -> bytes:
+def request_body(handover: Handover) -> bytes:
     """The first sample as a body of the predict endpoint, where a shell cannot send it as it lies."""
     first = handover.vectors[0]
     if first.kind != "array":
@@ -89,7 +89,8 @@ def _request(handover: Handover) -> bytes:
     return body.encode() + b"\n"
 
 
-def _curl(handover: Handover, vector: Vector, *, request: bool) -> str:
+def curl(handover: Handover, vector: Vector, *, request: bool) -> str:
+    """The line of a shell that asks a server about a sample, in `samples/`; empty when there is none."""
     url = _URL.format(name=handover.name)
     file = f"{vector.name}{vector.suffix}"
     if vector.kind == "image":
@@ -103,7 +104,7 @@ def _curl(handover: Handover, vector: Vector, *, request: bool) -> str:
 
 def _readme(handover: Handover, *, request: bool) -> str:
     shown = handover.vectors[:1] if request else handover.vectors[:3]
-    lines = [line for each in shown if (line := _curl(handover, each, request=request))]
+    lines = [line for each in shown if (line := curl(handover, each, request=request))]
     first = handover.vectors[0]
     answer = json.dumps(first.answer, ensure_ascii=False)
     said = answer if len(answer) <= 2000 else answer[:2000] + "..."
