@@ -66,6 +66,8 @@ ALONE, THREADS, UNSEAL, SESSION, PLAIN = (
     "plain session",
 )
 Feeds = dict[str, np.ndarray[Any, Any]]
+Taken = dict[str, list[float]]
+Moment = tuple[float, float]
 
 
 def write_model(folder: Path, kind: str, mebibytes: int) -> Feeds:
@@ -205,8 +207,8 @@ def ceiling(mebibytes: int) -> float:
     )
 
 
-def measure(folder: Path, kind: str, mebibytes: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each, round by round; the first round is not counted."""
+def measure(folder: Path, kind: str, mebibytes: int, rounds: int) -> tuple[Taken, Taken]:
+    """Wall and processor seconds of each, round by round; the first round is not counted."""
     plain, artifact, feeds = write_bundle(folder / "plain", kind, mebibytes)
     holder, key = new_holder(), new_content_key()
     sealed = seal(plain, folder / "sealed", [holder.public_key()])
@@ -219,7 +221,7 @@ def measure(folder: Path, kind: str, mebibytes: int, rounds: int) -> dict[str, l
     def session() -> None:
         with unseal(sealed, content_key) as opened:
             answers(artifact, opened.folder / "models/onnx", feeds, in_memory=True)
-            ended.append(time.perf_counter())
+            ended.append(now())
 
     work: dict[str, Callable[[], None]] = {
         ALONE: lambda: decrypt_alone(folder / "alone", size, cipher),
@@ -228,21 +230,28 @@ def measure(folder: Path, kind: str, mebibytes: int, rounds: int) -> dict[str, l
         SESSION: session,
         PLAIN: lambda: answers(artifact, plain.folder / "models/onnx", feeds, in_memory=False),
     }
-    taken: dict[str, list[float]] = {name: [] for name in work}
+    walls: Taken = {name: [] for name in work}
+    processor: Taken = {name: [] for name in work}
     for number in range(rounds + 1):
         for name in list(work) if number % 2 else reversed(list(work)):
-            ended: list[float] = []
-            start = time.perf_counter()
+            ended: list[Moment] = []
+            start = now()
             work[name]()
-            end = ended[-1] if ended else time.perf_counter()  # closing and wiping is not on the way
+            end = ended[-1] if ended else now()  # closing and wiping is not on the way
             if number:
-                taken[name].append(end - start)
-    return taken
+                walls[name].append(end[0] - start[0])
+                processor[name].append(end[1] - start[1])
+    return walls, processor
 
 
-def _unsealed(sealed: Bundle, content_key: bytes) -> float:
+def now() -> Moment:
+    """The clock, and the processor seconds of this process and its threads."""
+    return time.perf_counter(), time.process_time()
+
+
+def _unsealed(sealed: Bundle, content_key: bytes) -> Moment:
     with unseal(sealed, content_key):
-        return time.perf_counter()
+        return now()
 
 
 def age(folder: Path, mebibytes: int, rounds: int) -> list[float]:
@@ -260,19 +269,22 @@ def age(folder: Path, mebibytes: int, rounds: int) -> list[float]:
     return [seconds(lambda: subprocess.run(words, check=True) and None) for _ in range(rounds + 1)][1:]
 
 
-def row(kind: str, taken: dict[str, list[float]]) -> dict[str, Any]:
+def row(kind: str, walls: Taken, processor: Taken) -> dict[str, Any]:
     """Medians, and ratios of what was measured in the same round."""
 
-    def against(name: str) -> float:
+    def against(name: str, taken: Taken) -> float:
         return median(one / two for one, two in zip(taken[SESSION], taken[name], strict=True))
 
     return {
         "model": kind,
-        "seconds": {name: median(each) for name, each in taken.items()},
-        "session_to_alone": against(ALONE),
-        "session_to_threads": against(THREADS),
-        "session_to_plain": against(PLAIN),
-        "all_seconds": taken,
+        "seconds": {name: median(each) for name, each in walls.items()},
+        "processor_seconds": {name: median(each) for name, each in processor.items()},
+        "session_to_alone": against(ALONE, walls),
+        "session_to_alone_processor": against(ALONE, processor),
+        "session_to_threads": against(THREADS, walls),
+        "added_to_plain_s": median(one - two for one, two in zip(walls[SESSION], walls[PLAIN], strict=True)),
+        "all_seconds": walls,
+        "all_processor_seconds": processor,
     }
 
 
@@ -280,15 +292,13 @@ def table(rows: list[dict[str, Any]], mebibytes: int) -> str:
     """For the documents."""
     names = (ALONE, THREADS, UNSEAL, SESSION, PLAIN)
     lines = [
-        f"| {mebibytes} MiB | {' | '.join(names)} | session / decrypt alone | session / plain session |",
+        f"| {mebibytes} MiB | {' | '.join(names)} | session / decrypt alone | the same, processor time |",
         "|---|" + "---|" * (len(names) + 2),
     ]
-    lines += [
-        f"| {each['model']} | "
-        + " | ".join(f"{each['seconds'][name]:.2f} s" for name in names)
-        + f" | {each['session_to_alone']:.2f} | {each['session_to_plain']:.2f} |"
-        for each in rows
-    ]
+    for each in rows:
+        cells = [f"{each['seconds'][name]:.2f} s" for name in names]
+        ratios = [f"{each[name]:.2f}" for name in ("session_to_alone", "session_to_alone_processor")]
+        lines.append(f"| {' | '.join([each['model'], *cells, *ratios])} |")
     return "\n".join(lines)
 
 
@@ -304,7 +314,7 @@ def main() -> int:
     rows = []
     for kind in ("table", "layers"):
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            rows.append(row(kind, measure(Path(folder), kind, options.mebibytes, options.rounds)))
+            rows.append(row(kind, *measure(Path(folder), kind, options.mebibytes, options.rounds)))
             print(table(rows[-1:], options.mebibytes))
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         peer = age(Path(folder), options.mebibytes, options.rounds)
@@ -319,6 +329,7 @@ def main() -> int:
             "python": platform.python_version(),
             "processor": platform.machine(),
             "cpus": os.cpu_count(),
+            "load_average": os.getloadavg()[0],
         }
         document = {
             "machine": machine,
