@@ -108,7 +108,9 @@ def difference(got: Any, expected: Any, *, atol: float, rare: float = 0.0, where
             return f"{where} has {len(got)} entries, expected {len(expected)}"
         pairs = [(f"{where}[{place}]", *pair) for place, pair in enumerate(zip(got, expected, strict=True))]
     else:
-        near = isinstance(expected, float) and isinstance(got, float) and abs(got - expected) <= atol
+        near = (
+            isinstance(expected, int | float) and isinstance(got, int | float) and abs(got - expected) <= atol
+        )
         return "" if got == expected or near else f"{where} is {got!r}, expected {expected!r}"
     told = (difference(left, right, atol=atol, rare=rare, where=name) for name, left, right in pairs)
     return next((each for each in told if each), "")
@@ -164,7 +166,8 @@ def _cases_source(cases: Sequence[StepCase], used: Sequence[str]) -> str:
     for number, case in enumerate(cases):
         blocks = "".join(
             f"    {{\n        steps::{emit.options_name(call.name)} options;\n{emit.options_source(call)}"
-            f'        value = run_step({place}, "{call.name}", steps::{call.name}, value, context, options);\n    }}\n'
+            f'        value = run_step({place}, "{call.name}", steps::{call.name}, value, context, '
+            "options);\n    }\n"
             for place, call in enumerate(case.pipeline.calls, start=1)
         )
         bodies.append(

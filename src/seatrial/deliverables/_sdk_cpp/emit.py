@@ -37,7 +37,7 @@ def pipeline_source(contract: Contract, name: str, version: str) -> str:
     """
     includes = "\n".join(f'#include "steps/{each}.hpp"' for each in step_names(contract))
     schema = json.dumps(contract.answer_schema, ensure_ascii=False, sort_keys=True)
-    return f"""// Made from the contract of {_comment(name)} {_comment(version)}: do not edit, make it anew instead.
+    return f"""// Made from the contract of {_comment(name)} {_comment(version)}: do not edit.
 #include "pipeline.hpp"
 
 {includes}
@@ -173,10 +173,10 @@ def _context(pipeline: Pipeline) -> str:
 def _calls(pipeline: Pipeline) -> str:
     blocks = []
     for place, call in enumerate(pipeline.calls, start=1):
+        run = f'run_step({place}, "{call.name}", steps::{call.name}, value, context, options)'
         blocks.append(
             f"    {{\n        steps::{options_name(call.name)} options;\n{options_source(call)}"
-            f'        value = run_step({place}, "{call.name}", steps::{call.name}, value, context, options);\n'
-            "    }\n"
+            f"        value = {run};\n    }}\n"
         )
     return "".join(blocks)
 
@@ -190,10 +190,8 @@ def _specs(specs: Sequence[TensorSpec]) -> str:
                 hint="make the model take and give float32",
             )
         shape = ", ".join(_dimension(each) for each in spec.shape)
-        bounds = f"{_bound(spec.low)}, {_bound(spec.high)}"
-        lines.append(
-            f"\n        {{{text(spec.name)}, {text(spec.dtype)}, {{{shape}}}, {text(spec.layout)}, {bounds}}},"
-        )
+        named = f"{text(spec.name)}, {text(spec.dtype)}, {{{shape}}}, {text(spec.layout)}"
+        lines.append(f"\n        {{{named}, {_bound(spec.low)}, {_bound(spec.high)}}},")
     return "{" + "".join(lines) + "\n    }"
 
 

@@ -27,7 +27,7 @@ def step_file(step: str) -> Path:
     if not path.exists():
         raise UnsupportedModel(
             f"the step '{step}' has no form in C++",
-            hint=f"the step is an extension; give it one: steps/{step}.hpp in the folder of the SDK's sources",
+            hint=f"the step is an extension: give it a seatrial/steps/{step}.hpp among the SDK's sources",
         )
     return path
 
