@@ -56,14 +56,15 @@ An answer is JSON of this form: `{schema}`
 ## Exactness
 
 Preprocessing is equal to that of the contract up to 2e-6 (bytes: equal; OpenCV's cubic interpolation: at most
-1 of 255). JPEG pictures are read through libjpeg(-turbo) where its headers are; another decoder may give pixels
-that differ by 1. Boxes around text may differ by one pixel where a corner falls between two. PNG, BMP and PPM are
-read without a library; GIF, TIFF, WebP and JPEG 2000 are refused with a message: send them to the service.
+1 of 255). JPEG pictures are read through libjpeg(-turbo) where its headers are; another decoder may give
+pixels that differ by 1. Boxes around text may differ by one pixel where a corner falls between two. PNG, BMP
+and PPM are read without a library; GIF, TIFF, WebP and JPEG 2000 are refused with a message: send them to the
+service.
 
 ## When something is wrong
 
-Every expected error is a `seatrial::Error` with a message and a `hint()`: `ContractViolation` (the payload does
-not fit; the message names the step), `NotFound` (no such file), `Unavailable` (nobody answers in time),
+Every expected error is a `seatrial::Error` with a message and a `hint()`: `ContractViolation` (the payload
+does not fit; the message names the step), `NotFound` (no such file), `Unavailable` (nobody answers in time),
 `Refused` (the service or the engine said no). ONNX Runtime's telemetry is switched off.
 """
 
