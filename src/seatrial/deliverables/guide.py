@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seatrial.deliverables._deliverable import Deliverable, Handover, Item
 from seatrial.deliverables._documents import interface
 from seatrial.deliverables._documents.blocks import Code, Page
-from seatrial.deliverables._documents.facts import documents
+from seatrial.deliverables._documents.facts import CASES, documents
 from seatrial.deliverables._documents.samples import answer_listing
 from seatrial.deliverables._documents.writer import VECTORS, Writer
 from seatrial.deliverables.samples import curl, request_body
@@ -38,7 +38,7 @@ def _write(w: Writer, handover: Handover) -> Page:
         (("in the folder", "路径"), ("what it is", "内容")),
         [(Code(path), w.word(en, zh)) for path, en, zh in _FOLDERS],
     )
-    _trust(w, folder)
+    _trust(w, handover, folder)
     _ask(w, handover, folder)
     _programs(w, handover)
     _container(w, handover, folder)
@@ -57,7 +57,7 @@ def _write(w: Writer, handover: Handover) -> Page:
     return w.page("guide", ("User guide", "使用指南"), lead)
 
 
-def _trust(w: Writer, folder: str) -> None:
+def _trust(w: Writer, handover: Handover, folder: str) -> None:
     w.heading("Is it whole", "确认完整")
     w.text(
         "`verify` compares every file with its digest; with the sender's public key also who vouches for it.",
@@ -70,11 +70,11 @@ def _trust(w: Writer, folder: str) -> None:
         "如已安装 Seatrial，会逐一尝试本机已有的运行时：",
     )
     w.listing(f"seatrial selfcheck {folder}")
-    if w.facts.raw(VECTORS, "cases"):
+    if handover.cases.cases:
         w.text(
             "Without it, numpy and one runtime suffice; {count} test cases, and the pass rate is printed:",
             "未安装时，只需 numpy 与一个运行时；共 {count} 个测试用例，运行后打印通过率：",
-            count=w.fact(VECTORS, "cases"),
+            count=w.count(CASES),
         )
         w.listing(f"python {folder}/test_cases/test.py")
 

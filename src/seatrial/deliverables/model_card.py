@@ -75,7 +75,7 @@ def _data(w: Writer, handover: Handover) -> None:
         count = w.report("figures", "accuracy", "samples", "n")
         rows.insert(0, (w.word("held-out samples it was judged on", "评测所用留出样本数"), count))
     if handover.vectors:
-        rows.append((w.word("samples in this bundle", "交付包所含样本数"), w.fact(VECTORS, "count")))
+        rows.append((w.word("samples in this bundle", "交付包所含样本数"), w.count(VECTORS, "vectors")))
     w.grid((("item", "项目"), ("value", "值")), rows)
     contaminated = [
         w.said(REPORT, "results", "accuracy", "findings", part, "summary")

@@ -27,7 +27,7 @@ from seatrial.model.formats._digest import sha256_of
 from seatrial.text import Text
 
 STEPS = "seatrial:steps"  # what a step does where the contract says nothing
-CONFIG = "config"
+CASES = "test_cases/inputs.npz"
 BEFORE = "previous:"
 EXITS = "seatrial:exit-codes"
 STATUSES = "seatrial:http-status"
@@ -72,7 +72,8 @@ def facts_of(handover: Handover, *, files: bool = False) -> Facts:
         STATUSES: _codes(STATUS),
         "labels.txt": list(handover.contract.labels),
         "vocabulary.txt": list(handover.contract.vocabulary),
-        CONFIG: _plain(dict(handover.hyperparameters)),
+        config_name(handover): _plain(dict(handover.hyperparameters)),
+        CASES: list(range(len(handover.cases.cases))),
     }
     for each in handover.models:
         trees[f"models/{each.format}/{each.graph.name}"] = {
@@ -88,7 +89,7 @@ def facts_of(handover: Handover, *, files: bool = False) -> Facts:
 
 def config_name(handover: Handover) -> str:
     """What the training's configuration is called in the bundle."""
-    return f"config{handover.config.suffix.lower()}" if handover.config is not None else CONFIG
+    return f"config{handover.config.suffix.lower()}" if handover.config is not None else "config.yaml"
 
 
 def previous_trees(bundle: Bundle) -> dict[str, Any]:
@@ -155,8 +156,6 @@ def _vectors(handover: Handover) -> dict[str, Any]:
             }
             for each in handover.vectors
         ],
-        "count": len(handover.vectors),
-        "cases": len(handover.cases.cases),
     }
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from seatrial.deliverables._documents.blocks import Line
-from seatrial.deliverables._documents.trace import Kind
+from seatrial.deliverables._documents.blocks import Badge, Line
+from seatrial.deliverables._documents.trace import Figure, Kind
 from seatrial.deliverables._documents.writer import REPORT, TERMS, Writer
 
 MOST_ROWS = 14
+# Of tables that are wider than a page: what a reader needs; the report has the rest.
+_KEPT = {"Every variant": ("variant", "verdict", "relative", "top-1 changed", "answers same", "exercised")}
 _COLUMNS = {
     "metric": "指标",
     "value": "数值",
@@ -113,10 +115,12 @@ def tables(w: Writer, check: str, *titles: str) -> None:
 
 def _table(w: Writer, check: str, part: str | int, place: int, evidence: dict[str, Any]) -> None:
     at: tuple[str | int, ...] = ("results", check, "findings", part, "evidence", place)
-    columns, rows = evidence["columns"], evidence["rows"]
-    heads = [(each, _COLUMNS.get(each, each)) for each in columns]
+    names, rows = evidence["columns"], evidence["rows"]
+    kept = next((few for title, few in _KEPT.items() if evidence["title"]["en"].startswith(title)), names)
+    columns = [column for column, name in enumerate(names) if name in kept]
+    heads = [(names[each], _COLUMNS.get(names[each], names[each])) for each in columns]
     made = [
-        [w.report(*at, "rows", row, column) for column in range(len(columns))]
+        [_cell(w, names[column], *at, "rows", row, column) for column in columns]
         for row in range(min(len(rows), MOST_ROWS))
     ]
     w.grid(_known(heads), made, caption=(w.said(REPORT, *at, "title"),))
@@ -125,6 +129,10 @@ def _table(w: Writer, check: str, part: str | int, place: int, evidence: dict[st
             "The other rows are in [the report](../../report/report.html).",
             "其余各行见[检查报告](../../report/report.zh.html)。",
         )
+
+
+def _cell(w: Writer, column: str, *at: str | int) -> Figure | Badge:
+    return w.badge(REPORT, *at) if column == "verdict" else w.report(*at)
 
 
 def _known(heads: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -211,7 +219,7 @@ def cards(w: Writer) -> None:
         made.append(((w.report("figures", "accuracy", "primary"),), figure, between))
     kept: list[tuple[str, str, str, str, str]] = [
         ("performance.latency", "P99 under load", "负载下 P99", " ms", " ms"),
-        ("performance.knee", "load it keeps up with", "可承受负载", " requests/s", " 请求/秒"),
+        ("performance.knee", "load it carries", "可承受负载", " /s", " /s"),
         ("performance.memory", "peak memory", "峰值内存", " MB", " MB"),
     ]
     for name, en, zh, unit, einheit in kept:

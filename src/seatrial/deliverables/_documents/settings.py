@@ -7,7 +7,7 @@ from typing import Any
 
 from seatrial.deliverables._deliverable import Handover
 from seatrial.deliverables._documents.blocks import Code
-from seatrial.deliverables._documents.facts import CONFIG, config_name
+from seatrial.deliverables._documents.facts import config_name
 from seatrial.deliverables._documents.writer import Writer
 
 MOST = 80
@@ -21,16 +21,17 @@ def hyperparameters(w: Writer, handover: Handover) -> None:
             "制作方没有提供（可用 `seatrial bundle --config FILE` 收入）。",
         )
         return
+    file = config_name(handover)
     w.text(
         "As given in {file} of the bundle, unchanged:",
         "摘自交付包中的 {file}，原样列出：",
-        file=Code(config_name(handover)),
+        file=Code(file),
     )
-    ways = list(_leaves(w.facts.raw(CONFIG), ()))
+    ways = list(_leaves(w.facts.raw(file), ()))
     w.grid(
         (("setting", "参数"), ("value", "值")),
         [
-            (w.quoted(".".join(map(str, way)), CONFIG, *way, code=True), w.fact(CONFIG, *way))
+            (w.quoted(".".join(map(str, way)), file, *way, code=True), w.fact(file, *way))
             for way in ways[:MOST]
         ],
     )

@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 from seatrial.checks import one_line, visible
 
-Kind = Literal["plain", "percent", "megabytes", "whole"]
+Kind = Literal["plain", "exact", "megabytes"]
+_MEASURED = "report/report.json"  # its figures are rounded; what was chosen by people is told as it is
 _NAMES = ("id", "name", "format", "path")
 _LONGEST = 400  # letters of one value
 
@@ -70,13 +71,15 @@ class Facts:
         Args:
             file: Of the bundle.
             parts: Keys, places and names on the way.
-            kind: How a number is shown: `percent` of one, `megabytes` of bytes.
+            kind: How a number is shown: rounded, exact, bytes as megabytes.
             code: Whether it is an identifier.
 
         Raises:
             LookupError: There is none.
         """
         value = self.raw(file, *parts)
+        if kind == "plain" and not file.endswith(_MEASURED):
+            kind = "exact"
         wide = isinstance(value, str | Mapping | list)
         return Figure(shown(value, kind), source(file, *parts), machine(value), code, wide)
 
@@ -144,12 +147,12 @@ def shown(value: Any, kind: Kind = "plain") -> str:
 def _number(value: float, kind: Kind) -> str:
     if not math.isfinite(value):
         return str(value)
-    if kind == "percent":
-        return f"{_short(value * 100, 4)} %"
     if kind == "megabytes":
         return f"{_short(value / 1e6, 4)} MB"
-    if kind == "whole" or isinstance(value, int):
-        return f"{value:,.0f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if kind == "exact":
+        return repr(value)
     return _short(value, 4)
 
 

@@ -78,6 +78,10 @@ class Writer:
         self.facts.raw(file, *parts)
         return Figure(one_line(text, 400), source(file, *parts), None, code, wide=True)
 
+    def count(self, file: str, *parts: str | int) -> Figure:
+        """How many there are in a list."""
+        return Figure(f"{len(self.facts.raw(file, *parts)):,}", source(file, *parts))
+
     def said(self, file: str, *parts: str | int) -> Figure:
         """A sentence that is there in both languages."""
         text = self.facts.raw(file, *parts) or {}
