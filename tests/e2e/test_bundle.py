@@ -107,3 +107,18 @@ def test_every_command_says_what_it_wants(delivered: Path) -> None:
         asked = seatrial(*wrong, cwd=delivered)
         assert asked.returncode == code, (wrong, asked.stderr)
         assert "Traceback" not in asked.stderr
+
+
+def test_as_an_artifact_and_back_it_has_the_same_digest(delivered: Path) -> None:
+    made = seatrial("image", "--artifact", "digits-1.0.0", "-o", "artifact", cwd=delivered)
+    assert made.returncode == 0, made.stderr
+    pulled = seatrial("bundle", "pull", "oci:artifact", "-o", "pulled", cwd=delivered)
+    assert pulled.returncode == 0, pulled.stderr
+    shown = [
+        seatrial("bundle", "show", each, cwd=delivered).stdout
+        for each in ("digits-1.0.0", "pulled/digits-1.0.0")
+    ]
+    assert shown[0] == shown[1]
+    pushed = seatrial("bundle", "push", "digits-1.0.0", "127.0.0.1:9/x:1", "--plain-http", cwd=delivered)
+    assert pushed.returncode == 5, pushed.stderr
+    assert "Traceback" not in pushed.stderr

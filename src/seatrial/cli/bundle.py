@@ -162,6 +162,37 @@ def unpack_command(*, archive: Path, into: Path) -> None:
     click.echo(f"  digest {bundle.digest}")
 
 
+@command.command("push")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("target", metavar="HOST/PATH:TAG")
+@click.option("--plain-http", is_flag=True, help="The registry has no TLS: one on this machine.")
+def push_command(*, bundle: Path, target: str, plain_http: bool) -> None:
+    """Send BUNDLE to a registry as an artifact in the media types of CNCF ModelPack.
+
+    Credentials come from `docker login` or from SEATRIAL_REGISTRY_USER and SEATRIAL_REGISTRY_PASSWORD.
+    """
+    from seatrial.deliverables._oci.transfer import push_bundle
+    from seatrial.model.archive import opened
+
+    with opened(bundle) as found:
+        digest = push_bundle(found, target, plain_http=plain_http, progress=_say)
+        click.echo(f"pushed {found.manifest.release} to {target}@{digest}")
+        click.echo(f"  bundle {found.digest}")
+
+
+@command.command("pull")
+@click.argument("source", metavar="HOST/PATH:TAG|oci:LAYOUT")
+@click.option("--plain-http", is_flag=True, help="The registry has no TLS: one on this machine.")
+@click.option("-o", "--out", "into", type=click.Path(path_type=Path), default=Path(), help="[default: here]")
+def pull_command(*, source: str, plain_http: bool, into: Path) -> None:
+    """Fetch a bundle that `seatrial bundle push` sent into a folder NAME-VERSION; verified, or not there."""
+    from seatrial.deliverables._oci.transfer import pull_bundle
+
+    bundle = pull_bundle(source, into, plain_http=plain_http, progress=_say)
+    click.echo(f"wrote {bundle.folder}: {bundle.manifest.release}")
+    click.echo(f"  digest {bundle.digest}")
+
+
 def _order(
     artifacts: tuple[Artifact, ...],
     contract: Contract,

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seatrial.deliverables._manifests.kubernetes import service_path
 from seatrial.deliverables._manifests.service import DRAIN_SECONDS, GRPC, REST, USER, Service
 
 
 def compose(service: Service) -> Mapping[str, Any]:
-    """A Compose file: loopback only, read-only, no rights, limits and a health check."""
-    asks = (
-        "import sys,urllib.request as u;"
-        f"sys.exit(u.urlopen('http://127.0.0.1:{REST}{service_path('ready')}',timeout=3).status!=200)"
-    )
+    """A Compose file: loopback only, read-only, no rights, limits; the image brings its health check."""
     return {
         "name": service.name,
         "services": {
@@ -31,13 +26,6 @@ def compose(service: Service) -> Mapping[str, Any]:
                 "cpus": service.cpu / 1000 * 2,
                 "pids_limit": 512,
                 "stop_grace_period": f"{DRAIN_SECONDS}s",
-                "healthcheck": {
-                    "test": ["CMD", "python3", "-c", asks],
-                    "interval": "10s",
-                    "timeout": "5s",
-                    "retries": 3,
-                    "start_period": f"{service.warm_up}s",
-                },
                 "labels": {"seatrial.bundle": service.digest},
             }
         },

@@ -20,6 +20,7 @@ def kserve(service: Service, storage: str) -> dict[str, Mapping[str, Any]]:
     """
     runtime = f"{service.name}-runtime"
     server = {**container(service), "name": "kserve-container"}  # the name that KServe looks for
+    server["command"] = ["/opt/seatrial/bin/seatrial"]  # not the image's entry point, which serves its own
     server["args"] = ["serve", f"{service.name}={MOUNTED}", "--host", "0.0.0.0", "--port", str(REST)]  # noqa: S104 - in its pod
     labels = {"labels": service.told}
     return {

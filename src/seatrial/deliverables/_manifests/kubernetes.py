@@ -22,7 +22,7 @@ def kubernetes(service: Service) -> Documents:
 
 def container(service: Service) -> dict[str, Any]:
     """The one container: ports, limits, probes, and as few rights as it needs."""
-    ready, live = f"{service_path('ready')}", f"{service_path('live')}"
+    ready, live = (f"/v2/health/{word}" for word in ("ready", "live"))  # Open Inference Protocol v2
     return {
         "name": service.name,
         "image": service.image,
@@ -52,11 +52,6 @@ def resources(service: Service) -> dict[str, Any]:
         "requests": {"cpu": f"{service.cpu}m", "memory": memory},
         "limits": {"cpu": f"{2 * service.cpu}m", "memory": memory},
     }
-
-
-def service_path(word: str) -> str:
-    """A health path of the Open Inference Protocol v2."""
-    return f"/v2/health/{word}"
 
 
 def _probe(path: str, *, every: int, failures: int) -> dict[str, Any]:
