@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from seatrial.deliverables._deliverable import Deliverable, Handover, Item
 from seatrial.deliverables._documents import interface
@@ -10,7 +11,10 @@ from seatrial.deliverables._documents.blocks import Code, Page
 from seatrial.deliverables._documents.facts import CASES, documents
 from seatrial.deliverables._documents.samples import answer_listing
 from seatrial.deliverables._documents.writer import VECTORS, Writer
+from seatrial.deliverables._oci.image import default_name
 from seatrial.deliverables.samples import curl, request_body
+from seatrial.model.bundle import Bundle
+from seatrial.model.manifest import Manifest
 from seatrial.text import Text
 
 _FOLDERS = (
@@ -143,10 +147,11 @@ def _container(w: Writer, handover: Handover, folder: str) -> None:
         "Seatrial writes the image without an engine; any engine runs it, without root, its files read-only:",
         "Seatrial 无需容器引擎即可生成镜像；以非 root、只读文件系统运行：",
     )
-    image = f"{handover.name}:{handover.version}"
+    manifest = Manifest(handover.name, handover.version, handover.created, (), ())
+    image = default_name(Bundle(Path(folder), manifest))
     w.listing(
         f"seatrial image {folder} -o image.tar\ndocker load -i image.tar\n"
-        f"docker run -p 8000:8000 --read-only --tmpfs /tmp --cap-drop ALL {image.lower()}"
+        f"docker run -p 8000:8000 --read-only --tmpfs /tmp --cap-drop ALL {image}"
     )
     w.text(
         "Files for Kubernetes, KServe, Compose and systemd are in `deploy/`; `seatrial deploy` writes them "

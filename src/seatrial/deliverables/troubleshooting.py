@@ -27,7 +27,7 @@ def _write(w: Writer, handover: Handover) -> Page:
     _versions(w)
     _differences(w, handover, folder)
     _slow(w)
-    _license(w)
+    _license(w, handover)
     _codes(w)
     lead = w.line(
         "What this model says when something is wrong, why, and what to do then.",
@@ -239,7 +239,7 @@ def _slow(w: Writer) -> None:
     )  # fmt: skip
 
 
-def _license(w: Writer) -> None:
+def _license(w: Writer, handover: Handover) -> None:
     w.heading("Licenses and sealed bundles", "许可证与加密包")
     rows = (
         ("the models are sealed", "模型已加密",
@@ -263,9 +263,17 @@ def _license(w: Writer) -> None:
         (("what is said", "信息"), ("what to do", "处理办法")),
         [(w.word(en, zh), w.line(do, tun)) for en, zh, do, tun in rows],
     )
-    w.text(
-        "A bundle that does not need a license shows none of these.", "无需许可证的交付包不会出现以上信息。"
-    )
+    if handover.license_required:
+        w.callout(
+            "note",
+            "Servers ask for a license before they serve this bundle.",
+            "提供本交付包服务前，服务端会要求许可证。",
+        )
+    else:
+        w.text(
+            "This bundle asks for no license by itself; a sealed copy of it may.",
+            "本交付包自身不要求许可证；其加密副本可能需要。",
+        )
 
 
 def _codes(w: Writer) -> None:

@@ -216,7 +216,9 @@ def cards(w: Writer) -> None:
     names = metrics(w)
     if names:
         figure, between = metric(w, names[0])
-        made.append(((w.report("figures", "accuracy", "primary"),), figure, between))
+        made.append(
+            ((w.key(REPORT, "figures", "accuracy", "metrics", names[0], code=False),), figure, between)
+        )
     kept: list[tuple[str, str, str, str, str]] = [
         ("performance.latency", "P99 under load", "负载下 P99", " ms", " ms"),
         ("performance.knee", "load it carries", "可承受负载", " /s", " /s"),
