@@ -163,7 +163,7 @@ def _differences(w: Writer, handover: Handover, folder: str) -> None:
     model = f"{folder}/models/{handover.models[0].format}/{graph}"
     w.listing(
         f"seatrial diagnose http://127.0.0.1:8000/v1/models/{handover.name}/predict "
-        f"--reference {model} --data SAMPLES"
+        f"--contract {folder}/contract.yaml --reference {model} --data SAMPLES"
     )
     _usual(w, handover)
 
