@@ -182,7 +182,7 @@ Draft202012Validator(CONFIG_SCHEMA).validate(json.load(sys.stdin))
 @pytest.mark.slow
 def test_the_configuration_fits_modelpacks_own_schema(bundle: Bundle, tmp_path: Path) -> None:
     """`modelpack-client` is a peer: it lives in an environment of its own, made by hand when wanted."""
-    from conftest import SIDE
+    from support.side import SIDE
 
     python = SIDE / "modelpack" / "bin" / "python"
     if not python.exists():

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import SIDE
 from seatrial.cli.main import main
 from seatrial.model.bundle import Bundle
 from seatrial.serve.client import Client
@@ -25,6 +24,7 @@ from support.containers import free_port, need, prepare, running, told, unpack, 
 from support.fake_registry import Shelf, fake_registry
 from support.handovers import network_bundle
 from support.real_bundles import real_bundle
+from support.side import SIDE
 
 NO_DIGEST = "sha256:" + "0" * 64
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import SIDE
 from seatrial.errors import TrustError
 from seatrial.trust.keys import new_key, save
 from seatrial.trust.openssf import NAME, sign_openssf, verify_openssf
+from support.side import SIDE
 from support.signed_bundles import GRAPH, MODEL, small_bundle
 
 pytestmark = pytest.mark.slow
