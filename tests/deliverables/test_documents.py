@@ -14,7 +14,7 @@ import yaml
 
 from seatrial.checks import CheckResult, Table, Text, from_json, render
 from seatrial.cli import main as cli
-from seatrial.contract import Pipeline, StepCall
+from seatrial.contract import Pipeline, StepCall, load_contract
 from seatrial.deliverables import (
     Deliverable,
     Handover,
@@ -43,6 +43,12 @@ ALL: dict[str, Deliverable] = {
     "model-card": model_card.DELIVERABLE,
 }
 _MADE: dict[tuple[int, str], tuple[Handover, dict[str, str]]] = {}
+# Not those whose dictionaries are made or fetched with the example.
+CONTRACTS = [
+    each
+    for each in (Path(__file__).parents[2] / "examples").glob("*/*contract.yaml")
+    if each.parent.name != "reviews" and each.name != "rec.contract.yaml"
+]
 REPORT = "report/report.json"
 SAID = {"intended_use": "Sorting 3 kinds of arrows", "data_cutoff": "2026-09-30"}
 FIGURES = {
@@ -445,3 +451,21 @@ def test_the_network_has_its_answer_in_the_guide(handover: Handover) -> None:
     assert json.dumps(handover.vectors[0].answer["class"]) in text
     assert f"/v1/models/{handover.name}/predict" in text
     assert networks.contract().inputs[0].name in text
+
+
+@pytest.mark.parametrize("file", sorted(CONTRACTS), ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_contracts_of_every_task_have_documents(file: Path, handover: Handover) -> None:
+    given = dataclasses.replace(handover, contract=load_contract(file), previous=None)
+    for kind in ALL:
+        reader = read(given, kind, "zh")
+        assert not [each for each in reader.other if re.search(r"\d", TERMS.sub("", each))]
+    steps = pages(given, "technical")["docs/en/technical.md"]
+    for call in (*given.contract.preprocess.calls, *given.contract.postprocess.calls):
+        assert f"`{call.name}`: " in steps
+
+
+def test_a_huge_input_is_not_made_to_be_refused(handover: Handover) -> None:
+    spec = dataclasses.replace(handover.contract.inputs[0], shape=("batch", 3, 40_000, 40_000))
+    contract = dataclasses.replace(handover.contract, inputs=(spec,))
+    text = pages(dataclasses.replace(handover, contract=contract, previous=None), "troubleshooting")
+    assert "40000" in text["docs/en/troubleshooting.md"].replace(",", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from seatrial.errors import ContractViolation
 from seatrial.text import Text
 
 _TAKEN = 2  # for a free dimension, in an example
+_MOST = 4_000_000  # numbers in all examples of a model; larger ones are not made only to be refused
 
 
 def _write(w: Writer, handover: Handover) -> Page:
@@ -79,6 +81,8 @@ def _mistakes(specs: tuple[TensorSpec, ...], spec: TensorSpec) -> Iterator[tuple
     """Wrong tensors for one input, and what the contract's own check says to each."""
     if spec.dtype in ("string", "bfloat16", "complex64", "complex128") or spec.dtype.startswith("float8"):
         return
+    if sum(_numbers(each) for each in specs) > _MOST:
+        return
     right = {each.name: _right(each) for each in specs}
     array = right[spec.name]
     other = np.float64 if array.dtype != np.float64 else np.int32
@@ -102,9 +106,16 @@ def _mistakes(specs: tuple[TensorSpec, ...], spec: TensorSpec) -> Iterator[tuple
            _said(specs, {name: each for name, each in right.items() if name != spec.name}))  # fmt: skip
 
 
+def _shape(spec: TensorSpec) -> tuple[int, ...]:
+    return tuple(each if isinstance(each, int) else _TAKEN for each in spec.shape)
+
+
+def _numbers(spec: TensorSpec) -> int:
+    return math.prod(_shape(spec))
+
+
 def _right(spec: TensorSpec) -> Any:
-    shape = tuple(each if isinstance(each, int) else _TAKEN for each in spec.shape)
-    return np.full(shape, spec.low or 0, dtype=spec.dtype)
+    return np.full(_shape(spec), spec.low or 0, dtype=spec.dtype)
 
 
 def _said(specs: tuple[TensorSpec, ...], feeds: Mapping[str, Any]) -> str:
