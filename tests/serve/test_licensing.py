@@ -22,6 +22,8 @@ from seatrial.trust.holders import new_holder, save_holder
 from seatrial.trust.keys import save
 from seatrial.trust.license import issue
 from seatrial.trust.refusals import Expired, LicenseError, OverQuota, OverRate, WrongBundle
+from seatrial.trust.sealing import seal
+from seatrial.trust.unsealing import content_key_of
 from support.licensing import Office, at_once
 from support.signed_bundles import small_bundle
 
@@ -119,6 +121,37 @@ async def test_one_that_does_not_permit_what_is_served_does_not(
     with pytest.raises(WrongBundle):
         licensing.reopened(settings(office, office.license(id="L-9", bundles=("other@*",))))
     served.guard.take(1)
+
+
+async def test_who_opens_a_sealed_bundle_counts_for_it(
+    office: Office, bundle: Bundle, opened: Any, tmp_path: Path
+) -> None:
+    """A license that the customer issued to himself opens nothing, and must not stand in for the counting."""
+    vendor = new_holder()
+    sealed = seal(bundle, tmp_path / "sealed", [vendor.public_key()])
+    keys = {sealed.digest: content_key_of(sealed, vendor)}
+    own, mine = tmp_path / "own.json", tmp_path / "mine.json"
+    to = office.device().told.public
+    own.write_bytes(issue(office.claims(id="own", bundles=("digits@*",)), office.issuer, to=to))
+    limited = office.claims(id="mine", bundles=(bundle.digest,), max_calls=5)
+    mine.write_bytes(issue(limited, office.issuer, to=to, content_keys=keys))
+    licensing = opened(own, mine)
+    opener = licensing.opener(None)
+    assert opener is not None
+    assert opener(sealed) == keys[sealed.digest]
+    served = await loaded(licensing, sealed)
+    assert served.guard is not None
+    assert served.guard.license.claims.id == "mine"
+
+    false_key = {sealed.digest: bytes(32)}
+    own.write_bytes(
+        issue(office.claims(id="own", bundles=("digits@*",)), office.issuer, to=to, content_keys=false_key)
+    )
+    licensing.take_over(licensing.reopened(settings(office, own, mine)), [served])
+    assert served.guard.license.claims.id == "mine"
+    assert opener(sealed) == keys[sealed.digest]
+    with pytest.raises(WrongBundle):
+        licensing.reopened(settings(office, own))
 
 
 def test_a_license_for_a_customers_own_key(office: Office, tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from seatrial.errors import SeatrialError, UsageError
+from seatrial.errors import SeatrialError, TrustError, UsageError
 from seatrial.model.bundle import Bundle, bundle_around
 from seatrial.serve.metrics import Read
 from seatrial.serve.model import ServedModel
@@ -51,6 +52,7 @@ class Licensing:
         self._guards: tuple[Guard, ...] = ()
         self._private: Any = None
         self._served: dict[tuple[str, str], Bundle] = {}
+        self._opened_with: dict[str, bytes] = {}  # sealed bundle -> sha256 of the content key that opened it
         self._refused: dict[tuple[str, ...], float] = {}
         self._guards, self._private = self._opened(settings)
 
@@ -87,7 +89,10 @@ class Licensing:
             for each in self._guards:
                 if bundle.digest in each.license.content_keys:
                     each.admit(bundle.manifest)
-                    return each.license.content_key(bundle.digest, self._private)
+                    key = each.license.content_key(bundle.digest, self._private)
+                    found = hashlib.sha256(key).digest()
+                    if self._opened_with.setdefault(bundle.digest, found) == found:
+                        return key
             if other is not None:
                 return other(bundle)
             raise WrongBundle(
@@ -105,6 +110,7 @@ class Licensing:
             SeatrialError: As at the start; then these here stay in force.
         """
         fresh = Licensing(settings, key=self._key, surroundings=self._around)
+        fresh._opened_with |= self._opened_with
         try:
             for bundle in self._served.values():
                 fresh._guard(bundle.folder)
@@ -192,7 +198,7 @@ class Licensing:
 
     def _covering(self, bundle: Bundle) -> Guard:
         first: LicenseError | None = None
-        for each in self._guards:
+        for each in self._with_key(bundle):
             try:
                 each.admit(bundle.manifest)
             except LicenseError as error:
@@ -200,6 +206,24 @@ class Licensing:
             else:
                 return each
         raise first or WrongBundle(f"there is no license for {bundle.manifest.release}", hint=_GET_ONE)
+
+    def _with_key(self, bundle: Bundle) -> list[Guard]:
+        """The guards that may count for a bundle: of a sealed one those whose license opens it.
+
+        Else who issues a license to himself, with no key and no limits in it, would have the limits of the
+        one with the key counted by nobody.
+        """
+        named = [each for each in self._guards if bundle.digest in each.license.content_keys]
+        if not named and bundle.digest not in self._opened_with:
+            return list(self._guards)
+        return [each for each in named if self._opens(each, bundle.digest)]
+
+    def _opens(self, guard: Guard, digest: str) -> bool:
+        try:
+            key = guard.license.content_key(digest, self._private)
+        except TrustError:
+            return False
+        return self._opened_with.get(digest, found := hashlib.sha256(key).digest()) == found
 
     def _calls_left(self) -> Mapping[tuple[str, ...], float]:
         left = {(each.license.claims.id,): each.calls_left for each in self._guards}
