@@ -22,7 +22,7 @@ from seatrial.trust import lease_server
 from seatrial.trust.dsse import sign
 from seatrial.trust.guard import Guard
 from seatrial.trust.keys import new_key
-from seatrial.trust.lease import REQUEST_FORMAT, REQUEST_TYPE, ask_over_http
+from seatrial.trust.lease import REQUEST_FORMAT, REQUEST_TYPE, OnlineCalls, ask_over_http
 from seatrial.trust.lease_book import LeaseBook
 from seatrial.trust.lease_server import LeaseDesk, LeaseServer, tls_context
 from seatrial.trust.license import unverified
@@ -63,6 +63,18 @@ class Counter:
 
     def guard(self, ask: Callable[[bytes], bytes] | None = None) -> Guard:
         return self.office.guard(self.path, ask=ask or self.desk.answer)
+
+    def calls(self, ask: Callable[[bytes], bytes]) -> OnlineCalls:
+        """What a process that was just started leases with."""
+        device, claims = self.office.device(), unverified(self.path.read_bytes()).claims
+        return OnlineCalls(
+            claims,
+            device=device.told.id,
+            signing=device.signing,
+            ledger=device.ledger,
+            ask=ask,
+            told_time=lambda _: None,
+        )
 
 
 @pytest.fixture
@@ -107,10 +119,51 @@ def test_an_answer_that_was_lost_costs_nothing(counter: Counter) -> None:
             raise Unavailable("the connection broke")
         return answer
 
+    calls = counter.calls(once_lost)
     with pytest.raises(Unavailable):
-        counter.guard(once_lost)
-    counter.guard(once_lost)
+        calls.lease(BLOCK)
+    assert calls.lease(BLOCK) == BLOCK
     assert counter.book.account("L-1").used == BLOCK
+
+
+def test_an_answer_that_was_lost_with_its_process_costs_a_block_at_most(counter: Counter) -> None:
+    def lost(question: bytes) -> bytes:
+        counter.desk.answer(question)
+        raise Unavailable("the connection broke")
+
+    with pytest.raises(Unavailable):
+        counter.calls(lost).lease(BLOCK)
+    assert counter.calls(counter.desk.answer).lease(BLOCK) == BLOCK
+    assert counter.book.account("L-1").used == 2 * BLOCK
+
+
+def test_a_question_that_never_came_costs_one_call(counter: Counter) -> None:
+    def nobody(_: bytes) -> bytes:
+        raise Unavailable("the lease server does not answer")
+
+    with pytest.raises(Unavailable):
+        counter.calls(nobody).lease(BLOCK)
+    assert counter.calls(counter.desk.answer).lease(BLOCK) == BLOCK
+    assert counter.book.account("L-1").used == BLOCK + 1
+
+
+@pytest.mark.parametrize("by", ["server", "recorder"])
+def test_a_state_put_back_in_the_middle_of_a_question_wins_nothing(counter: Counter, by: str) -> None:
+    """Copied while the answer is on its way; then the calls are used with the server out of reach."""
+    state, answers = counter.office.folder / "device.state", []
+
+    def copied(question: bytes) -> bytes:
+        shutil.copy(state, state.with_name("old"))
+        answers.append(counter.desk.answer(question))
+        return answers[-1]
+
+    assert counter.calls(copied).lease(BLOCK) == BLOCK
+    won = 0
+    for _ in range(5):
+        shutil.copy(state.with_name("old"), state)
+        with suppress(TrustError):
+            won += counter.calls(counter.desk.answer if by == "server" else lambda _: answers[0]).lease(BLOCK)
+    assert won + BLOCK <= counter.book.account("L-1").used
 
 
 def test_an_earlier_answer_is_none(counter: Counter) -> None:

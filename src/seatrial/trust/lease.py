@@ -8,7 +8,9 @@
 The answer names the nonce of its question, so that an earlier answer is none. The question names the nonce of
 the one that was granted before it, so that an earlier question is none, and so that a device whose state was
 put back, or copied, is found out. The same question asked again gets the same answer and costs nothing: an
-answer that was lost on the way loses no calls.
+answer that was lost on the way loses no calls, as long as the process lives that asked. A question that
+another process left behind is asked again only to be done with it: that process may have used its answer,
+and the state with the open question may be a copy that was put back.
 """
 
 from __future__ import annotations
@@ -133,6 +135,7 @@ class OnlineCalls:
         self._claims, self._device, self._signing = claims, device, signing
         self._ledger, self._ask, self._told_time, self._nonce = ledger, ask, told_time, nonce
         self._server = public_key(claims.online.key, "the lease server's key")
+        self._mine = ""  # nonce of the last question that began here
         self.left = 0
 
     def lease(self, rows: int) -> int:
@@ -143,6 +146,8 @@ class OnlineCalls:
             LicenseError: It refuses: revoked, expired, another device, an older copy of the state.
         """
         with self._ledger.alone("lease"):  # two servers of one device ask one after the other
+            if self._ledger.look().use(self._claims.id).nonce not in ("", self._mine):
+                self._exchange(1)  # somebody else's: what it brings may be used already
             return self._exchange(rows)
 
     def _exchange(self, rows: int) -> int:
@@ -174,6 +179,9 @@ class OnlineCalls:
         use = state.use(self._claims.id)
         if not use.nonce:
             use.nonce, use.asking = self._nonce(), rows
+            self._mine = use.nonce
+        elif use.nonce != self._mine:
+            use.asking = rows
         return replace(use)
 
     def _end(self, state: State, *, granted: bool) -> None:
