@@ -116,10 +116,19 @@ def symlink(name: str) -> tarfile.TarInfo:
     return told
 
 
+def sparse(name: str) -> Blob:
+    """A file of 64 MiB of holes in a few hundred bytes."""
+    told = tarfile.TarInfo(name)
+    told.size, told.pax_headers = 1, {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(64 << 20)}
+    data = told.tobuf(tarfile.PAX_FORMAT) + b"x" + bytes(511 + 1024)
+    return blob_of(data, EVIL, {"org.cncf.model.filepath": "signatures"})
+
+
 @pytest.mark.parametrize(
     "layer",
     [
         evil([("../out", b"x")]),
+        sparse("signatures/big"),
         evil([("/etc/out", b"x")]),
         evil([("extra", b"x")]),
         evil([("signatures/../out", b"x")]),
@@ -133,6 +142,7 @@ def symlink(name: str) -> tarfile.TarInfo:
     ],
     ids=[
         "upward",
+        "bomb",
         "absolute",
         "extra",
         "through-signatures",

@@ -191,7 +191,8 @@ def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, listed: Manifest, mad
     entry = listed.file(member.name)
     first, _, name = member.name.partition("/")
     signature = first == SIGNATURES and bool(name) and "/" not in name and name not in (".", "..")
-    if not member.isreg() or not (signature or (entry is not None and entry.size == member.size)):
+    holes = member.issparse()  # would let a few bytes fill a disk
+    if not member.isreg() or holes or not (signature or (entry is not None and entry.size == member.size)):
         raise TrustError(f"the artifact has {member.name[:100]!r}, which its bundle does not list so")
     target = made / member.name
     target.parent.mkdir(parents=True, exist_ok=True)
