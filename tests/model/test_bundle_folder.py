@@ -223,6 +223,22 @@ def test_a_bomb_stops_at_what_the_manifest_lists(made: Bundle, tmp_path: Path) -
         unpack(signed, tmp_path / "out")
 
 
+@pytest.mark.parametrize("after", [0, 1], ids=["first", "after-the-manifest"])
+def test_a_bomb_in_a_header_stops_before_it_fills_the_memory(
+    made: Bundle, tmp_path: Path, after: int
+) -> None:
+    """What the standard library reads of an extended header it reads whole."""
+    told = tarfile.TarInfo("x")
+    told.type, told.size = tarfile.XHDTYPE, 96 << 20
+    bomb = told.tobuf(tarfile.USTAR_FORMAT) + bytes(told.size)
+    before = _archive(_members(made)[:after], tmp_path / "h.tar.zst")
+    plain = zstandard.ZstdDecompressor().decompress(before.read_bytes()).rstrip(b"\0")
+    plain += bytes(-len(plain) % tarfile.BLOCKSIZE)
+    before.write_bytes(zstandard.ZstdCompressor().compress(plain + bomb))
+    with pytest.raises(TrustError, match="holds more than"):
+        unpack(before, tmp_path / "out")
+
+
 def test_more_than_the_disk_holds(made: Bundle, tmp_path: Path) -> None:
     first = replace(made.manifest.files[0], size=1 << 60)
     lying = replace(made.manifest, files=(first, *made.manifest.files[1:]))

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from seatrial.errors import NotFound, TrustError, Unavailable, UsageError
 from seatrial.model.bundle import Bundle, is_bundle, open_bundle
@@ -23,6 +23,7 @@ from seatrial.model.manifest import MOST_BYTES, NAME, SIGNATURES, Manifest, read
 SUFFIX = ".tar.zst"
 LEVEL = 3  # weights hardly shrink further: 19 takes a hundred times as long for 5 % on float32
 MOST_SIGNATURES = 16 << 20  # bytes of all that lies in `signatures/`, which nothing else bounds
+_SLACK = 32 << 20  # bytes of headers beyond what is reckoned for each listed file
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _PORTION = 1 << 20
 _HINT = "what was received is no archive of a bundle, or it was changed: ask for it again"
@@ -143,20 +144,38 @@ def _unpacked(archive: Path, aside: Path) -> Path:
         with (
             archive.open("rb") as raw,
             zstd.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw, closefd=False) as stream,
-            tarfile.open(fileobj=stream, mode="r|", bufsize=_PORTION) as tar,
+            tarfile.open(
+                fileobj=cast("IO[bytes]", bounded := _Bounded(stream)), mode="r|", bufsize=_PORTION
+            ) as tar,
         ):
-            return _take(tar, aside)
+            return _take(tar, bounded, aside)
     except (zstd.ZstdError, tarfile.TarError, EOFError, ValueError) as error:
         raise TrustError(f"{archive.name} is damaged: {error}", hint=_HINT) from error
 
 
-def _take(tar: tarfile.TarFile, aside: Path) -> Path:
+class _Bounded:
+    """A stream that says no to more than there can be: a header, of whatever size, is read whole."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.left = MOST_BYTES + _SLACK
+
+    def read(self, count: int) -> bytes:
+        data = self._stream.read(count)
+        self.left -= len(data)
+        if self.left < 0:
+            raise TrustError("the archive holds more than its manifest lists", hint=_HINT)
+        return data
+
+
+def _take(tar: tarfile.TarFile, bounded: _Bounded, aside: Path) -> Path:
     members = iter(tar)  # one of them: each begins anew
     manifest = _first(tar, next(members, None))
     needed = sum(each.size for each in manifest.files)
     free = shutil.disk_usage(aside).free
     if needed > free:
         raise Unavailable(f"the bundle holds {needed} bytes, and the disk has {free} left", hint="make room")
+    bounded.left += needed + MOST_SIGNATURES + sum(4096 + 4 * len(each.path) for each in manifest.files)
     folder = aside / _top(manifest)
     folder.mkdir()
     (folder / NAME).write_bytes(manifest.to_bytes())
