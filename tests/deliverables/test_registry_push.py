@@ -142,6 +142,23 @@ def test_the_login_is_not_sent_to_another_place(tmp_path: Path, host: str, shelf
     assert other.seen == [(f"GET /there/{digest}", "")]
 
 
+@pytest.mark.parametrize("token", [False, True], ids=["basic", "token"])
+def test_another_place_that_asks_for_the_login_does_not_get_it(
+    tmp_path: Path, host: str, shelf: Shelf, *, token: bool
+) -> None:
+    data = b"of the storage"
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    other = Shelf(blobs={digest: data}, login=f"me:{GOOD}", token=token, closed=True)
+    with (
+        fake_registry(other) as elsewhere,
+        Registry(reference(f"{host}/x:1"), replace(LINE, user="me", password=GOOD)) as line,
+    ):
+        shelf.elsewhere, shelf.blobs[digest] = f"http://{elsewhere}", data
+        with pytest.raises(UsageError, match="does not let us"):
+            line.fetch(digest, len(data), tmp_path / "blob")
+    assert {said for _, said in other.seen} == {""}
+
+
 def test_bytes_are_believed_by_their_digest_alone(tmp_path: Path, host: str, shelf: Shelf) -> None:
     made = package(tmp_path)
     pushed(host, made)

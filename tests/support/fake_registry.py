@@ -30,6 +30,7 @@ class Shelf:
         answers: Status by `METHOD path-part`, each once.
         lies: Whether blobs are given with a changed byte.
         elsewhere: Where blobs are to be fetched instead; empty: here.
+        closed: Whether the place that others send one to asks for a login as well.
         seen: `METHOD path` of every request, and `Authorization` when there was one.
     """
 
@@ -42,6 +43,7 @@ class Shelf:
     answers: list[tuple[str, int]] = field(default_factory=list)
     lies: bool = False
     elsewhere: str = ""
+    closed: bool = False
     seen: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -170,7 +172,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._say(each[1], b'{"errors":[{"code":"BUSY","message":"not now"}]}')
                 return False
         basic = "Basic " + base64.b64encode(self.held.login.encode()).decode()
-        if not self.held.login or said == ("Bearer good" if self.held.token else basic) or "/there/" in asked:
+        open_place = "/there/" in asked and not self.held.closed
+        if not self.held.login or said == ("Bearer good" if self.held.token else basic) or open_place:
             return True
         host = self.headers["Host"]
         wants = (
@@ -184,6 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def _token(self) -> None:
+        self.held.seen.append(("GET /token", self.headers.get("Authorization", "")))
         good = "Basic " + base64.b64encode(self.held.login.encode()).decode()
         if self.headers.get("Authorization") == good:
             self._say(200, b'{"token":"good"}')

@@ -313,6 +313,8 @@ class Registry:
 
     def _logged_in(self, refused: Reply) -> str:
         """What to say in `Authorization`, as `WWW-Authenticate` asks (RFC 7235; Docker's token scheme)."""
+        if urlsplit(refused.url).netloc != self._reference.host:  # who we were sent on to gets no password
+            raise _refusal(401, _told(refused.body), self._reference)
         asked = refused.headers.get("www-authenticate", "")
         scheme, _, rest = asked.partition(" ")
         basic = base64.b64encode(f"{self._line.user}:{self._line.password}".encode()).decode()
