@@ -6,8 +6,11 @@ import base64
 import hashlib
 import json
 import os
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,6 +160,28 @@ def test_another_place_that_asks_for_the_login_does_not_get_it(
         with pytest.raises(UsageError, match="does not let us"):
             line.fetch(digest, len(data), tmp_path / "blob")
     assert {said for _, said in other.seen} == {""}
+
+
+@pytest.mark.parametrize("status", ["401 No", "307 There"])
+def test_a_refusal_without_end_is_not_read_to_its_end(tmp_path: Path, status: str) -> None:
+    sent = []
+
+    def answer(listener: socket.socket) -> None:
+        with suppress(OSError), listener.accept()[0] as line:
+            line.recv(65536)
+            line.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {64 << 20}\r\n\r\n".encode())
+            for _ in range(64):
+                line.sendall(bytes(1 << 20))
+                sent.append(1 << 20)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        where = reference(f"127.0.0.1:{listener.getsockname()[1]}/x:1")
+        with Registry(where, LINE) as line, pytest.raises((UsageError, Unavailable)):
+            line.fetch("sha256:" + "0" * 64, 1, tmp_path / "blob")
+        thread.join()
+    assert sum(sent) < 40 << 20
 
 
 def test_bytes_are_believed_by_their_digest_alone(tmp_path: Path, host: str, shelf: Shelf) -> None:

@@ -266,11 +266,11 @@ class Registry:
         for _ in range(_MOST_REDIRECTS):
             response = self._response("GET", url, None, None)
             if response.status == 401:
-                refused = Reply(401, _small(response), response.read(), url)
+                refused = Reply(401, _small(response), response.read(MOST_DOCUMENT), url)
                 self._login = self._logged_in(refused)
                 response = self._response("GET", url, None, None)
             if response.status in (301, 302, 303, 307, 308):
-                response.read()
+                response.read(MOST_DOCUMENT)
                 url = self._location(Reply(response.status, _small(response), b"", url))
                 continue
             if response.status != 200:
