@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import weakref
@@ -95,3 +96,31 @@ def test_what_is_given_back_is_gone() -> None:
     del one, other
     give_back()
     assert seen() is None
+
+
+@pytest.mark.parametrize("gone", ["answered", "asking"])
+async def test_a_connection_that_ended_is_gone_at_once(gone: str) -> None:
+    """A server looks for garbage seldom: what every client leaves behind must need no looking for."""
+    model, _ = await loaded(seconds=0.3 if gone == "asking" else 0.0)
+    gc.collect()
+    gc.disable()
+    try:
+        async with rest(model) as server:
+            line = await server.line()
+            line.ask("POST", INFER, infer_body(1))
+            if gone == "answered":
+                await line.answer()
+            else:
+                await asyncio.sleep(0.1)
+            (connection,) = server.front.connections
+            seen = weakref.ref(connection)
+            del connection
+            line.writer.close()
+            for _ in range(100):
+                await asyncio.sleep(0.01)
+                if seen() is None:
+                    break
+            holders = gc.get_referrers(seen()) if seen() is not None else []
+            assert seen() is None, [type(each) for each in holders]
+    finally:
+        gc.enable()

@@ -22,6 +22,7 @@ from seatrial.serve.rest.exchange import Exchange
 from seatrial.serve.rest.heads import Head, Heads, lasting
 from seatrial.serve.status import Refusal
 
+_GONE = httptools.HttpRequestParser(None)  # of a connection that ended
 LINGER = 2.0  # seconds that a client which was refused midway has to read why
 # Bytes beside its data that a chunked body may have: sizes of chunks, trailers. Clients that send byte by
 # byte need six for each; a segment of the network may hold the beginning of what follows.
@@ -93,6 +94,9 @@ class Connection(asyncio.Protocol):
         self._all.discard(self)
         if self._timer is not None:
             self._timer.cancel()
+        # What holds this and is held by it: without the collector's help they go at once.
+        self._timer = self._now = None
+        self._parser = _GONE
         pending, self._pending = self._pending, deque()
         for each in pending:
             each.lost()
