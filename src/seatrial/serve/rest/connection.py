@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         # What holds this and is held by it: without the collector's help they go at once.
-        self._timer = self._now = None
+        self._timer = None
         self._parser = _GONE
         pending, self._pending = self._pending, deque()
         for each in pending:
