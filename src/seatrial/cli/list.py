@@ -18,6 +18,7 @@ ROOMS = {
     "readers": ("seatrial.contract.readers", "READER"),
     "faults": ("seatrial.faults", "FAULT"),
     "joints": ("seatrial.serve.joints", "JOINT"),
+    "tools": ("seatrial.tools", "TOOL"),
     "deliverables": ("seatrial.deliverables", "DELIVERABLE"),
 }
 

@@ -51,6 +51,7 @@ COMMANDS = {
     "selftest": ("selftest", "Break a good model in every known way; the gate must catch each."),
     "baseline": ("baseline", "List, show and accept baselines."),
     "explain": ("explain", "Say what a finding, a check, a fault or a hypothesis means, and what to do."),
+    "doctor": ("doctor", "Say which engines and tools are on this machine, and how to get the others."),
     "list": ("list", "List checks, steps, runtimes, hypotheses, faults, profiles and the rest."),
 }
 

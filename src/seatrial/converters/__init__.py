@@ -2,6 +2,6 @@
 
 from seatrial.converters._compare import Comparison
 from seatrial.converters._convert import Conversion, convert
-from seatrial.converters._converter import Converter
+from seatrial.converters._converter import Converter, StandIn
 
-__all__ = ["Comparison", "Conversion", "Converter", "convert"]
+__all__ = ["Comparison", "Conversion", "Converter", "StandIn", "convert"]

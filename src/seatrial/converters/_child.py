@@ -28,14 +28,18 @@ _ENVIRONMENT = {
 }
 
 
-def run(module: str, request: Mapping[str, Any], *, tool: str, timeout: float) -> dict[str, Any]:
-    """Runs `python -m module` with a request and returns the answer it left.
+def run(
+    program: str | Path, request: Mapping[str, Any], *, tool: str, timeout: float, python: str | Path = ""
+) -> dict[str, Any]:
+    """Runs a Python program with a request and returns the answer it left.
 
     Args:
-        module: Takes the paths of the request and of the answer, both JSON.
+        program: A module of ours, or the file of one that needs nothing of Seatrial's: another interpreter
+            may be too old for the rest. It takes the paths of the request and of the answer, both JSON.
         request: What to do.
         tool: What to call it in messages.
         timeout: Seconds.
+        python: Interpreter to run it in; empty for this one. Only Seatrial itself is put on its path.
 
     Raises:
         EngineFailure: It died, hung, exited or raised; the message has its last words.
@@ -45,16 +49,10 @@ def run(module: str, request: Mapping[str, Any], *, tool: str, timeout: float) -
         folder = Path(scratch)
         (folder / "request.json").write_text(json.dumps(request), "utf-8")
         answer, log = folder / "answer.json", folder / "log"
-        command = [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-P",
-            "-m",
-            module,
-            str(folder / "request.json"),
-            str(answer),
-        ]
+        # Isolated where it can be: beside its file lie ours, some of them named like the engines.
+        how = ["-I", str(program)] if isinstance(program, Path) else ["-P", "-m", program]
+        command = [str(python or sys.executable), "-W", "ignore", *how]
+        command += [str(folder / "request.json"), str(answer)]
         try:
             code = run_logged(command, log, environment=_environment(folder), timeout=timeout)
         except subprocess.TimeoutExpired as error:
@@ -76,8 +74,12 @@ def run(module: str, request: Mapping[str, Any], *, tool: str, timeout: float) -
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    root = str(Path(seatrial.__file__).resolve().parent.parent)
-    return {**inherited_environment(devices=False), **_ENVIRONMENT, "HOME": str(folder), "PYTHONPATH": root}
+    # A link to this package alone: another interpreter must not see our site-packages.
+    root = folder / "path"
+    root.mkdir()
+    (root / "seatrial").symlink_to(Path(seatrial.__file__).resolve().parent)
+    own = {"HOME": str(folder), "PYTHONPATH": str(root)}
+    return {**inherited_environment(devices=False), **_ENVIRONMENT, **own}
 
 
 def _end(code: int) -> str:

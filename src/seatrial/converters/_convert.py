@@ -116,9 +116,7 @@ def _choose(artifact: Artifact, target: str, options: Mapping[str, Any]) -> Conv
             hint=f"it has: {', '.join(converter.options)}",
         )
     if not converter.available():
-        raise MissingDependency(
-            f"{converter.name} is not installed", hint=f"pip install 'seatrial[{converter.extra}]'"
-        )
+        raise MissingDependency(f"{converter.name} is not installed", hint=converter.how_to_get())
     return converter
 
 

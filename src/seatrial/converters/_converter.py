@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from seatrial import tools
 from seatrial.model.artifact import Artifact
 
 
@@ -26,6 +27,19 @@ class Make(Protocol):
 
 
 @dataclass(frozen=True)
+class StandIn:
+    """What is run where the result itself cannot run on this machine.
+
+    Attributes:
+        graph: Graph file of a model that is the result in all but the kernels; made beside it, not delivered.
+        note: What was and what was not executed, for people: `ARM kernels not executed`.
+    """
+
+    graph: Path
+    note: str
+
+
+@dataclass(frozen=True)
 class Converter:
     """One road from one format to another.
 
@@ -38,6 +52,12 @@ class Converter:
         available: Whether that is installed.
         make: Does the work.
         options: Options it takes, with their defaults.
+        tool: One of `seatrial.tools` that it needs beside `extra`; empty when it needs none.
+        stand_in: For a result that no runtime here runs: from the source, the result's graph file and an
+            empty folder to what is run in its place.
+        tolerance: Largest difference of one element as a part of its output's largest magnitude, for a target
+            that cannot keep all digits (float16); 0 for the common one.
+        cost: What a route over it costs; routes are compared by their sums.
     """
 
     name: str
@@ -48,3 +68,11 @@ class Converter:
     available: Callable[[], bool]
     make: Make
     options: Mapping[str, Any] = field(default_factory=dict)
+    tool: str = ""
+    stand_in: Callable[[Artifact, Path, Path], StandIn | None] | None = None
+    tolerance: float = 0.0
+    cost: int = 1
+
+    def how_to_get(self) -> str:
+        """What installs what it needs."""
+        return tools.how_to_get(self.tool) if self.tool else f"pip install 'seatrial[{self.extra}]'"

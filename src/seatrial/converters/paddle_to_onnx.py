@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seatrial import __version__, lazy
+from seatrial import __version__, lazy, tools
 from seatrial.converters import _child
 from seatrial.converters._converter import Converter
-from seatrial.errors import MissingDependency, UnsupportedModel, UsageError
+from seatrial.errors import UnsupportedModel, UsageError
 from seatrial.model.artifact import Artifact
 
 # paddle2onnx 2.x reads 3.x graphs. Its way from .pdmodel writes files that no runtime loads (PP-OCRv4), so
 # those take the last release of the line before, installed in a folder of its own.
-LEGACY = "1.3.1"
 _OPSETS = {"paddle-json": (11, 21, 17), "paddle-pdmodel": (11, 16, 16)}  # lowest, highest, default
 _LARGEST = (1 << 31) - 1
-
-
-def side_folder() -> Path:
-    """Where tools lie that cannot stand beside the others: `SEATRIAL_SIDE`, or under the home folder."""
-    return Path(os.environ.get("SEATRIAL_SIDE") or Path.home() / ".local" / "share" / "seatrial").resolve()
-
-
-def _legacy() -> Path:
-    folder = side_folder() / f"paddle2onnx-{LEGACY}"
-    if not (folder / "paddle2onnx").is_dir():
-        raise MissingDependency(
-            f"converting .pdmodel needs paddle2onnx {LEGACY} in a folder of its own, and {folder} has none",
-            hint=f"pip install --no-deps --target '{folder}' paddle2onnx=={LEGACY}",
-        )
-    return folder
 
 
 def _opset(artifact: Artifact, options: Mapping[str, Any]) -> int:
@@ -58,14 +41,14 @@ def make(
     """See `Make`. Options: `opset`."""
     opset = _opset(artifact, options)
     legacy = artifact.format == "paddle-pdmodel"
-    side = str(_legacy()) if legacy else ""
+    side = tools.require("paddle2onnx-legacy") if legacy else None
     if artifact.weights is None and artifact.parameters:
         raise UnsupportedModel(
             "the parameters file is missing", hint="paddle2onnx would write an invalid file"
         )
     if artifact.size > _LARGEST:
         raise UnsupportedModel("a model over 2 GB does not fit in one .onnx file")
-    version = LEGACY if legacy else lazy.version("paddle2onnx")
+    version = side.version if side else lazy.version("paddle2onnx")
     target = folder / f"{artifact.graph.stem}.onnx"
     progress(f"paddle2onnx {version} writes opset {opset}")
     _child.run(
@@ -74,7 +57,7 @@ def make(
             "graph": str(artifact.graph.resolve()),
             "weights": str(artifact.weights.resolve()) if artifact.weights else "",
             "opset": opset,
-            "side": side,
+            "side": str(side.path) if side else "",
             "target": str(target),
             "inputs": {each.name: list(each.shape) for each in artifact.inputs},
             "metadata": {

@@ -62,7 +62,8 @@ class WorkerSession:
         self._closed = False
         self._doing: tuple[str, Mapping[str, Array] | None] = ("loading it", None)
         try:
-            limits = {"memory": options.memory_limit, "cpu": options.cpu_limit}
+            memory = options.memory_limit if runtime.bounded else 0
+            limits = {"memory": memory, "cpu": options.cpu_limit}
             _wire.send(self._worker.line, {"limits": limits})
             around = [asdict(each) for each in runtime.around]
             self._ask({"op": "load", "task": self._task(engine), "around": around})

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
-from seatrial import lazy
+from seatrial import lazy, tools
 from seatrial.errors import UsageError
 
 Array = NDArray[Any]
@@ -133,6 +133,11 @@ class Runtime:
         engine: The class that lives in the worker.
         switches: Names and types of the engine-specific switches it takes, `python` aside.
         environment: Variables of the worker's environment, on top of the common ones.
+        tool: One of `seatrial.tools` that it cannot do without; empty when it stands in this environment.
+        tool_is_python: Whether that tool is the interpreter which the worker runs in.
+        bounded: Whether its worker's address space is limited; emulators and browsers reserve far more of it
+            than they use.
+        emulated: Whether its times say nothing: never timed, never recommended.
         around: Wrappers around the engine in each worker, the innermost first.
     """
 
@@ -146,14 +151,28 @@ class Runtime:
     switches: Mapping[str, type] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     around: tuple[Around, ...] = ()
+    tool: str = ""
+    tool_is_python: bool = False
+    bounded: bool = True
+    emulated: bool = False
 
     def interpreter(self) -> str:
         """A Python of another environment that runs this engine, or empty: `SEATRIAL_PADDLE_PYTHON`."""
-        return os.environ.get(f"SEATRIAL_{self.name.upper()}_PYTHON", "")
+        named = os.environ.get(f"SEATRIAL_{self.name.upper()}_PYTHON", "")
+        if named or not self.tool_is_python:
+            return named
+        found = tools.find(self.tool)
+        return str(found.path) if found else ""
 
     def available(self) -> bool:
         """Whether the engine is installed here, or an interpreter beside this one is named for it."""
+        if self.tool and not self.tool_is_python:
+            return tools.find(self.tool) is not None
         return bool(self.interpreter()) or lazy.installed(self.module)
+
+    def how_to_get(self) -> str:
+        """What installs it: a pip line, or the recipe of its tool."""
+        return tools.how_to_get(self.tool) if self.tool else f"pip install 'seatrial[{self.extra}]'"
 
     def version(self) -> str:
         """The installed version, or empty; that of another interpreter is told by its sessions."""

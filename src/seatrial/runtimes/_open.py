@@ -104,5 +104,5 @@ def _choose(artifact: Artifact, name: str) -> Runtime:
             f"{name} does not run {artifact.format}", hint=f"runtimes for it: {can}; or convert it first"
         )
     if not runtime.available():
-        raise MissingDependency(f"{name} is not installed", hint=f"pip install 'seatrial[{runtime.extra}]'")
+        raise MissingDependency(f"{name} is not installed", hint=runtime.how_to_get())
     return runtime

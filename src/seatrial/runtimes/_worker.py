@@ -35,15 +35,16 @@ def confine(limits: Mapping[str, int]) -> None:
 
     The child dies with its parent, leaves no core file, dies of its signals as the kernel means them
     (engines install handlers that print and sometimes hang), and may use only so much memory above what
-    the imported engine holds already.
+    the imported engine holds already; 0 leaves the memory free.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     for each in _FATAL:
         signal.signal(each, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    held = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
-    _lower(resource.RLIMIT_AS, held + limits["memory"])
+    if limits["memory"]:
+        held = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+        _lower(resource.RLIMIT_AS, held + limits["memory"])
     # SIGXCPU at the first bound says why; the kernel's SIGKILL at the second would not.
     _lower(resource.RLIMIT_CPU, limits["cpu"], above=10)
     _lower(resource.RLIMIT_FSIZE, max(limits["memory"], 1 << 30))
