@@ -19,7 +19,7 @@ def test_a_tool_that_is_not_there_is_got_with_its_recipe(name, tmp_path, monkeyp
     tool = all_tools()[name]
     if tool.variable:
         monkeypatch.delenv(tool.variable, raising=False)
-    assert tool.summary and tool.size and tool.license and tool.recipe.strip()
+    assert all((tool.summary, tool.size, tool.license, tool.recipe.strip()))
     if find(name) is not None:
         assert name == "chromium"  # the one that systems bring
         return

@@ -20,7 +20,10 @@ TOOL = Tool(
     name="paddle2onnx-legacy",
     summary="converts Paddle 2 models (.pdmodel) to ONNX",
     find=_find,
-    recipe=f'"${{PYTHON:-python3}}" -m pip install --no-deps --target "$SIDE/paddle2onnx-{VERSION}" paddle2onnx=={VERSION}',
+    recipe=(
+        f'"${{PYTHON:-python3}}" -m pip install --no-deps'
+        f' --target "$SIDE/paddle2onnx-{VERSION}" paddle2onnx=={VERSION}'
+    ),
     size="12 MB",
     license="Apache-2.0",
 )
