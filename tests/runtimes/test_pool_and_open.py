@@ -44,7 +44,8 @@ GOOD = {"x": np.ones((3, 2), "float32")}
 def _fake(monkeypatch):
     second = dataclasses.replace(FAKE, name="second")
     absent = dataclasses.replace(FAKE, name="absent", module="no_such_engine", formats=("fake", "rare"))
-    found = {"absent": absent, "fake": FAKE, "second": second}
+    far = dataclasses.replace(FAKE, name="far", formats=("fake",), emulated=True, asked_only=True)
+    found = {"absent": absent, "fake": FAKE, "far": far, "second": second}
     find = extensions.find
     monkeypatch.setattr(
         extensions, "find", lambda room, name: found if room == "seatrial.runtimes" else find(room, name)
@@ -60,12 +61,36 @@ def _end():
 def test_what_is_installed_and_fits_is_offered():
     assert available_runtimes(ARTIFACT) == ["fake", "second"]
     assert available_runtimes(by_hand(Path("m"), "stone", [INPUT])) == []
-    assert set(all_runtimes()) == {"absent", "fake", "second"}
+    assert set(all_runtimes()) == {"absent", "fake", "far", "second"}
+
+
+def test_what_wants_to_be_asked_for_is_taken_only_by_name_or_when_nothing_else_runs_the_format(monkeypatch):
+    shy = dataclasses.replace(FAKE, name="shy", formats=("fake", "own"), asked_only=True)
+    found = {"shy": shy, "fake": FAKE}
+    monkeypatch.setattr(extensions, "find", lambda _room, _name: found)
+    monkeypatch.setattr(extensions, "get", lambda _room, _name, key: found[key])
+    assert available_runtimes(ARTIFACT) == ["fake"]
+    assert available_runtimes(ARTIFACT, asked="shy") == ["fake", "shy"]
+    assert available_runtimes(by_hand(Path("m"), "own", [INPUT])) == ["shy"]
+    with open_session(ARTIFACT, "shy") as session:
+        assert session.run(GOOD)
+    # Not even where nothing else is installed for what others run.
+    found["fake"] = dataclasses.replace(FAKE, module="no_such_engine")
+    assert available_runtimes(ARTIFACT) == []
+    with pytest.raises(MissingDependency, match="fake is not installed"):
+        open_session(ARTIFACT)
 
 
 def test_auto_opens_the_first():
     with open_session(ARTIFACT) as session:
         assert session.runtime == "fake"
+        assert session.run(GOOD)
+
+
+def test_an_emulated_runtime_is_never_timed():
+    with open_session(ARTIFACT, "far") as session:
+        with pytest.raises(UsageError, match="times of an emulated processor say nothing"):
+            session.time(GOOD, repeat=3)
         assert session.run(GOOD)
 
 

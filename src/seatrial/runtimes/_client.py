@@ -46,6 +46,7 @@ class WorkerSession:
         self.artifact = artifact
         self.runtime = runtime.name
         self.options = options
+        self._emulated = runtime.emulated
         self._checked = checked
         self._busy = threading.Lock()
         self._failure: EngineFailure | None = None
@@ -115,6 +116,11 @@ class WorkerSession:
 
     def time(self, feeds: Mapping[str, Array], *, repeat: int) -> Array:
         """See `Session.time`. The time limit holds for each run, not for all of them together."""
+        if self._emulated:
+            raise UsageError(
+                f"{self.runtime} is emulated, and times of an emulated processor say nothing",
+                hint="time it on the device itself",
+            )
         return self._arrays(self._send({"op": "time", "repeat": repeat}, feeds))[0]
 
     @property

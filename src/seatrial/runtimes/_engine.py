@@ -138,6 +138,8 @@ class Runtime:
         bounded: Whether its worker's address space is limited; emulators and browsers reserve far more of it
             than they use.
         emulated: Whether its times say nothing: never timed, never recommended.
+        asked_only: Whether it is taken only when it is named, or when nothing else runs the format: what
+            starts a browser or an emulator is no surprise.
         around: Wrappers around the engine in each worker, the innermost first.
     """
 
@@ -155,6 +157,7 @@ class Runtime:
     tool_is_python: bool = False
     bounded: bool = True
     emulated: bool = False
+    asked_only: bool = False
 
     def interpreter(self) -> str:
         """A Python of another environment that runs this engine, or empty: `SEATRIAL_PADDLE_PYTHON`."""

@@ -20,9 +20,15 @@ def all_runtimes() -> dict[str, Runtime]:
     return extensions.find("seatrial.runtimes", "RUNTIME")
 
 
-def available_runtimes(artifact: Artifact) -> list[str]:
-    """Installed runtimes that run this artifact's format, the one `auto` takes first."""
-    return _available(artifact.format)
+def available_runtimes(artifact: Artifact, *, asked: str = "") -> list[str]:
+    """Installed runtimes that run this artifact's format, the one `auto` takes first.
+
+    Args:
+        artifact: The model.
+        asked: A runtime that was named. Those that are used only when they are named (`asked_only`) are not
+            among the others, unless nothing else runs the format.
+    """
+    return _available(artifact.format, asked=asked)
 
 
 def runnable(bundle: Bundle, runtime: str = "auto") -> ModelEntry:
@@ -36,7 +42,7 @@ def runnable(bundle: Bundle, runtime: str = "auto") -> ModelEntry:
         UnsupportedModel: There is none.
     """
     for entry in bundle.manifest.models:
-        installed = _available(entry.format)
+        installed = _available(entry.format, asked=runtime)
         if runtime in installed or (runtime == "auto" and installed):
             return entry
     there = ", ".join(each.format for each in bundle.manifest.models) or "none"
@@ -47,9 +53,15 @@ def runnable(bundle: Bundle, runtime: str = "auto") -> ModelEntry:
     )
 
 
-def _available(name: str) -> list[str]:
+def _available(name: str, *, asked: str = "") -> list[str]:
     """Installed runtimes that run a format, the preferred one first."""
-    names = [each.name for each in all_runtimes().values() if name in each.formats and each.available()]
+    fitting = [each for each in all_runtimes().values() if name in each.formats]
+    alone = all(each.asked_only for each in fitting)
+    names = [
+        each.name
+        for each in fitting
+        if (alone or not each.asked_only or each.name == asked) and each.available()
+    ]
     return sorted(
         names, key=lambda each: (_PREFERRED.index(each) if each in _PREFERRED else len(_PREFERRED), each)
     )
@@ -96,7 +108,7 @@ def _choose(artifact: Artifact, name: str) -> Runtime:
             return runtimes[installed[0]]
         if not fitting:
             raise UnsupportedModel(f"no runtime runs the format '{artifact.format}'")
-        name = fitting[0].name
+        name = min(fitting, key=lambda each: each.asked_only).name
     runtime: Runtime = extensions.get("seatrial.runtimes", "RUNTIME", name)
     if runtime not in fitting:
         can = ", ".join(each.name for each in fitting) or "none"

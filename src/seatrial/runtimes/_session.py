@@ -126,7 +126,11 @@ class Session(Protocol):
         ...
 
     def time(self, feeds: Mapping[str, Array], *, repeat: int) -> Array:
-        """Runs the same batch `repeat` times inside the worker; returns seconds per run, float64."""
+        """Runs the same batch `repeat` times inside the worker; returns seconds per run, float64.
+
+        Raises:
+            UsageError: The runtime is emulated, and its times say nothing.
+        """
         ...
 
     @property
