@@ -83,7 +83,9 @@ class Pool:
         return self._for(self._artifact)
 
     def _for(self, artifact: Artifact) -> list[str]:
-        return sorted(available_runtimes(artifact, asked=self._preferred), key=lambda name: name != self._preferred)
+        return sorted(
+            available_runtimes(artifact, asked=self._preferred), key=lambda name: name != self._preferred
+        )
 
     def converted(self, format_name: str) -> Artifact:
         """The artifact in another format, converted and verified once.
