@@ -91,7 +91,7 @@ def _tried(
     monkeypatch.setattr(f"{module}.open_session", opened)
     monkeypatch.setattr(
         f"{module}.available_runtimes",
-        lambda artifact: [runtime for made, runtime in moods if made == artifact.format],
+        lambda artifact, **_: [runtime for made, runtime in moods if made == artifact.format],
     )
     return selfcheck(bundle)
 

@@ -166,7 +166,7 @@ def _pairs(bundle: Bundle, runtime: str) -> list[tuple[Artifact, str]]:
     return [
         (artifact, name)
         for artifact in artifacts
-        for name in available_runtimes(artifact)
+        for name in available_runtimes(artifact, asked=runtime)
         if runtime in ("", name)
     ]
 

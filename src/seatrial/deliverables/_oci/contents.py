@@ -76,7 +76,8 @@ def choose(bundle: Bundle, extra: str = "") -> Choice:
     Raises:
         UsageError: No model of the bundle runs with it.
     """
-    known = sorted(all_runtimes().values(), key=lambda each: (each.extra != "onnx", each.name))
+    serving = (each for each in all_runtimes().values() if not each.asked_only)
+    known = sorted(serving, key=lambda each: (each.extra != "onnx", each.name))
     for model in bundle.manifest.models:
         for each in known:
             if model.format in each.formats and extra in ("", each.extra):
