@@ -14,6 +14,9 @@ from seatrial.checks._finding import (
     Verdict,
 )
 from seatrial.checks._gate import GateRun, all_checks, judge, run_check, run_gate
+from seatrial.checks._inference import Failure, Predictions, pass_over
+from seatrial.checks._latency_statistics import FEWEST_PAIRS, BlockComparison, compare_blocks, quantile
+from seatrial.checks._metrics import Evaluation, evaluate
 from seatrial.checks._pictures import picture, tile
 from seatrial.checks._profile import Profile, load_profile, profile_names
 from seatrial.checks._render import FORMATS, render, stylesheet
@@ -24,26 +27,39 @@ from seatrial.checks._report_files import read_report, write_all, write_report
 from seatrial.checks._report_json import dump, from_json, load, to_json
 from seatrial.checks._report_schema import document_schema, report_schema
 from seatrial.checks._reuse import Answers
-from seatrial.checks._statistics import Interval, clopper_pearson
+from seatrial.checks._service import interleaved, on_one_core
+from seatrial.checks._statistics import (
+    Interval,
+    PairedChange,
+    clopper_pearson,
+    needed_for_margin,
+    paired_change,
+)
 from seatrial.checks._tolerance import Comparison, calibrated, compare, merge, objections
 from seatrial.checks._trial import Baseline, Check, SessionPool, Trial, accepted_model
 
 __all__ = [
+    "FEWEST_PAIRS",
     "FORMATS",
     "Answers",
     "Baseline",
+    "BlockComparison",
     "Candidate",
     "Chart",
     "Check",
     "CheckResult",
     "Comparison",
     "Control",
+    "Evaluation",
     "Explanation",
+    "Failure",
     "Finding",
     "GateRun",
     "Interval",
     "Limit",
+    "PairedChange",
     "Picture",
+    "Predictions",
     "Profile",
     "Report",
     "Series",
@@ -57,21 +73,29 @@ __all__ = [
     "calibrated",
     "clopper_pearson",
     "compare",
+    "compare_blocks",
     "document_schema",
     "dump",
+    "evaluate",
     "explanation",
     "explanations",
     "from_json",
+    "interleaved",
     "judge",
     "load",
     "load_profile",
     "merge",
+    "needed_for_margin",
     "objections",
+    "on_one_core",
     "one_line",
     "open_trial",
     "padded",
+    "paired_change",
+    "pass_over",
     "picture",
     "profile_names",
+    "quantile",
     "read_report",
     "render",
     "report_schema",

@@ -180,11 +180,29 @@ def predictions(
     key = (id(trial.contract), runtime, _options_key(options), tuple(map(id, chosen)))
     passes = _passes.setdefault(trial.pool, OrderedDict())
     if key not in passes:
-        passes[key] = (_Pass(trial, runtime, options, chosen).run(), trial.contract)
+        passed = pass_over(trial.pool, trial.contract, chosen, runtime=runtime, options=options)
+        passes[key] = (passed, trial.contract)
         while len(passes) > 1 and sum(each.nbytes for each, _ in passes.values()) > _CACHE_BUDGET:
             passes.popitem(last=False)
     passes.move_to_end(key)
     return passes[key][0]
+
+
+def pass_over(
+    pool: SessionPool,
+    contract: Contract,
+    samples: Sequence[Sample],
+    *,
+    runtime: str,
+    options: SessionOptions,
+) -> Predictions:
+    """Takes samples through `contract.prepare`, the pool's model and `contract.answer`; nothing is kept.
+
+    Raises:
+        UsageError: There is no such runtime.
+        EngineFailure: The model cannot be loaded at all.
+    """
+    return _Pass(pool, contract, tuple(samples), runtime, options).run()
 
 
 def _options_key(options: SessionOptions) -> str:
@@ -203,9 +221,15 @@ class _Pass:
     """One pass over the samples."""
 
     def __init__(
-        self, trial: Trial, runtime: str, options: SessionOptions, samples: tuple[Sample, ...]
+        self,
+        pool: SessionPool,
+        contract: Contract,
+        samples: tuple[Sample, ...],
+        runtime: str,
+        options: SessionOptions,
     ) -> None:
-        self._trial, self._runtime, self._options, self._samples = trial, runtime, options, samples
+        self._pool, self._contract, self._samples = pool, contract, samples
+        self._runtime, self._options = runtime, options
         self._outputs: list[tuple[Array, ...] | None] = [None] * len(samples)
         self._answers: list[Any] = [None] * len(samples)
         self._contexts: list[Context | None] = [None] * len(samples)
@@ -217,14 +241,14 @@ class _Pass:
 
     def run(self) -> Predictions:
         """Everything, in the order of the samples."""
-        self._trial.pool.get(self._runtime, self._options)  # a model that does not load is no sample's fault
+        self._pool.get(self._runtime, self._options)  # a model that does not load is no sample's fault
         for indices, feeds in self._batches():
             self._ask(indices, feeds)
         return Predictions(
             samples=self._samples,
             outputs=tuple(self._outputs),
             answers=tuple(self._answers),
-            feeds=Feeds(self._trial.contract, self._samples, self._kept, self._prepared),
+            feeds=Feeds(self._contract, self._samples, self._kept, self._prepared),
             contexts=tuple(self._contexts),
             failures=tuple(self._failures[index] for index in sorted(self._failures)),
             runtime=self._runtime,
@@ -234,11 +258,11 @@ class _Pass:
     def _batches(self) -> Iterator[tuple[list[int], list[Feed]]]:
         """Places and feeds of samples with equal shapes, at most a batch at a time."""
         waiting: dict[tuple[Any, ...], tuple[list[int], list[Feed]]] = {}
-        together = batches_freely(self._trial.contract)
+        together = batches_freely(self._contract)
         budget, held = _FEED_BUDGET, 0
         for index, sample in enumerate(self._samples):
             try:
-                feed, self._contexts[index] = self._trial.contract.prepare(sample.payload)
+                feed, self._contexts[index] = self._contract.prepare(sample.payload)
             except SeatrialError as error:
                 self._fail(index, "prepare", error)
                 continue
@@ -267,7 +291,7 @@ class _Pass:
                 self._fail(index, "run", gone)
             return
         try:
-            session = self._trial.pool.get(self._runtime, self._options)
+            session = self._pool.get(self._runtime, self._options)
             outputs = session.run(join(feeds))
             if self._exercise is None:  # some engines load the model again to tell
                 self._exercise = session.exercise
@@ -293,7 +317,7 @@ class _Pass:
             context = self._contexts[index]
             try:
                 assert context is not None  # noqa: S101 - a sample without context never reaches the engine
-                self._answers[index] = self._trial.contract.answer(mine, 0, context)
+                self._answers[index] = self._contract.answer(mine, 0, context)
             except SeatrialError as error:
                 self._fail(index, "answer", error)
 

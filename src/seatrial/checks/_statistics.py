@@ -149,6 +149,7 @@ class PairedChange:
     Attributes:
         change: New minus old, mean over samples.
         low: One-sided 95 % lower bound of it.
+        high: One-sided 95 % upper bound of it.
         p_worse: p-value of "not worse" (two-sided McNemar for right and wrong, bootstrap otherwise).
         lost: Samples on which the new one is worse.
         won: Samples on which it is better.
@@ -157,6 +158,7 @@ class PairedChange:
 
     change: float
     low: float
+    high: float
     p_worse: float
     lost: int
     won: int
@@ -183,15 +185,17 @@ def paired_change(new: Any, old: Any, *, seed: int, rounds: int = 2000) -> Paire
     difference = after - before
     lost, won, n = int((difference < 0).sum()), int((difference > 0).sum()), len(difference)
     if set(np.unique([after, before])) <= {0.0, 1.0}:
-        return PairedChange(
-            float(difference.mean()), tango_lower(lost, won, n), mcnemar(lost, won), lost, won, n
-        )
+        low, high = tango_lower(lost, won, n), -tango_lower(won, lost, n)
+        return PairedChange(float(difference.mean()), low, high, mcnemar(lost, won), lost, won, n)
     random = np.random.default_rng(seed)
     means = np.array([difference[random.integers(0, n, n)].mean() for _ in range(rounds)])
     p_worse = min(1.0, 2 * (1 + int((means >= 0).sum())) / (rounds + 1))
     # No change at all on n samples: the bound of "an unseen change of size 1", as for shares.
-    low = float(np.quantile(means, 0.05)) if lost + won else tango_lower(0, 0, n)
-    return PairedChange(float(difference.mean()), low, p_worse, lost, won, n)
+    low, high = (float(each) for each in np.quantile(means, [0.05, 0.95]))
+    if not lost + won:
+        low = tango_lower(0, 0, n)
+        high = -low
+    return PairedChange(float(difference.mean()), low, high, p_worse, lost, won, n)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
