@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from seatrial.errors import MissingDependency, NotFound
-from seatrial.tools import all_tools, find, require, side_folder
+from seatrial.tools import all_tools, environment, find, require, side_folder
 
 NAMES = sorted(all_tools())
 
@@ -57,6 +57,16 @@ def test_the_doctor_tells_what_is_there_and_what_is_not(tmp_path, monkeypatch):
 def test_the_side_folder_is_under_the_home_folder_unless_named(monkeypatch):
     monkeypatch.delenv("SEATRIAL_SIDE", raising=False)
     assert side_folder().parts[-3:] == (".local", "share", "seatrial")
+
+
+def test_a_process_with_an_environment_of_its_own_finds_the_same_tools(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEATRIAL_SIDE", str(tmp_path / "side" / ".." / "beside"))
+    monkeypatch.setenv("SEATRIAL_TORCH_PYTHON", "python3.99")
+    told = environment()
+    assert told["SEATRIAL_SIDE"] == str(tmp_path / "beside")
+    assert told["SEATRIAL_TORCH_PYTHON"] == "python3.99"
+    monkeypatch.delenv("SEATRIAL_SIDE")
+    assert environment()["SEATRIAL_SIDE"] == str(side_folder())
 
 
 def test_looking_for_tools_loads_nothing_heavy():

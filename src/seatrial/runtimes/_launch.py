@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import seatrial
+from seatrial import tools
 from seatrial.errors import EngineFailure, MissingDependency, UsageError
 from seatrial.runtimes import _wire
 from seatrial.runtimes._engine import Runtime
@@ -118,7 +119,8 @@ class Zygote:
 
     def _environment(self) -> dict[str, str]:
         own = {"HOME": str(self._folder), "PYTHONPATH": str(self._folder / "path"), "PYTHONSAFEPATH": "1"}
-        return {**inherited_environment(), **_ENVIRONMENT, **own, **self._runtime.environment}
+        beside = tools.environment() if self._runtime.tool else {}
+        return {**inherited_environment(), **_ENVIRONMENT, **beside, **own, **self._runtime.environment}
 
     def _greeting(self, python: str) -> str:
         try:

@@ -55,6 +55,13 @@ def side_folder() -> Path:
     return Path(os.environ.get("SEATRIAL_SIDE") or Path.home() / ".local" / "share" / "seatrial").resolve()
 
 
+def environment() -> dict[str, str]:
+    """What a process without our environment needs to find the tools that we find."""
+    named = {each.variable for each in all_tools().values() if each.variable}
+    told = {name: os.environ[name] for name in sorted(named) if name in os.environ}
+    return {"SEATRIAL_SIDE": str(side_folder()), **told}
+
+
 def all_tools() -> dict[str, Tool]:
     """Every tool that some engine or converter knows of, by name."""
     return extensions.find("seatrial.tools", "TOOL")
