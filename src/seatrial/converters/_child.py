@@ -29,7 +29,13 @@ _ENVIRONMENT = {
 
 
 def run(
-    program: str | Path, request: Mapping[str, Any], *, tool: str, timeout: float, python: str | Path = ""
+    program: str | Path,
+    request: Mapping[str, Any],
+    *,
+    tool: str,
+    timeout: float,
+    python: str | Path = "",
+    devices: bool = False,
 ) -> dict[str, Any]:
     """Runs a Python program with a request and returns the answer it left.
 
@@ -40,6 +46,7 @@ def run(
         tool: What to call it in messages.
         timeout: Seconds.
         python: Interpreter to run it in; empty for this one. Only Seatrial itself is put on its path.
+        devices: Whether it may know which GPUs it is to use.
 
     Raises:
         EngineFailure: It died, hung, exited or raised; the message has its last words.
@@ -54,7 +61,9 @@ def run(
         command = [str(python or sys.executable), "-W", "ignore", *how]
         command += [str(folder / "request.json"), str(answer)]
         try:
-            code = run_logged(command, log, environment=_environment(folder), timeout=timeout)
+            code = run_logged(
+                command, log, environment=_environment(folder, devices=devices), timeout=timeout
+            )
         except subprocess.TimeoutExpired as error:
             raise EngineFailure(
                 f"{tool} did not finish within {timeout:g} s", kind="timeout", hint="raise the time limit"
@@ -73,13 +82,13 @@ def run(
     return told
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, *, devices: bool = False) -> dict[str, str]:
     # A link to this package alone: another interpreter must not see our site-packages.
     root = folder / "path"
     root.mkdir()
     (root / "seatrial").symlink_to(Path(seatrial.__file__).resolve().parent)
     own = {"HOME": str(folder), "PYTHONPATH": str(root)}
-    return {**inherited_environment(devices=False), **_ENVIRONMENT, **own}
+    return {**inherited_environment(devices=devices), **_ENVIRONMENT, **own}
 
 
 def _end(code: int) -> str:
