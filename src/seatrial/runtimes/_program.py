@@ -54,7 +54,7 @@ class ProgramEngine(Engine):
             stderr=2,
             env={**os.environ, **self.environment(task)},
             cwd=task.scratch,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - the worker has one thread
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - the worker has one thread
         )
         told = {key: value for key, value in asdict(task).items() if key not in ("parameters", "external")}
         self._told, _ = self._ask({"op": "load", "task": told}, [])
@@ -82,19 +82,20 @@ class ProgramEngine(Engine):
         except BrokenPipeError:
             frame = None
         if frame is None:
-            _die_as(process.wait())
+            die_as(process.wait())
         answer, results = frame
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer, results
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Called in a child before it becomes the program: it ends with the worker, and leaves no core file."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _die_as(code: int) -> NoReturn:
+def die_as(code: int) -> NoReturn:
     """Ends this worker as the program ended; its last words are in the same log."""
     if code < 0:
         os.kill(os.getpid(), -code)
