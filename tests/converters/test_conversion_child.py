@@ -33,8 +33,8 @@ def tool(tmp_path, monkeypatch):
     (tmp_path / "strange_tool.py").write_text(TOOL, "utf-8")
     environment = _child._environment
 
-    def with_tool(folder):
-        given = environment(folder)
+    def with_tool(folder, **how):
+        given = environment(folder, **how)
         return {**given, "PYTHONPATH": f"{given['PYTHONPATH']}:{tmp_path}"}
 
     monkeypatch.setattr(_child, "_environment", with_tool)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seatrial.converters import _convert, convert
+from seatrial.converters import _route, all_converters, convert
 from seatrial.errors import ModelError, TrustError, UnsupportedModel, UsageError
 from seatrial.model import open_model
 from seatrial.runtimes import open_session
@@ -118,25 +119,24 @@ def test_a_tool_that_says_yes_and_writes_rubbish_is_not_believed(content, tmp_pa
         (folder / "inference.onnx").write_bytes(content)
         return folder / "inference.onnx"
 
-    choose = _convert._choose
-    monkeypatch.setattr(_convert, "_choose", lambda *a: _with(choose(*a), make=rubbish))
+    only(monkeypatch, rubbish)
     refused(paddle_models.folder() / "affine", tmp_path / "out")
 
 
-def _with(converter, **changes):
-    from dataclasses import replace
-
-    return replace(converter, **changes)
+def only(monkeypatch, make):
+    """paddle_to_onnx with another `make`."""
+    damaged = replace(all_converters()["paddle_to_onnx"], make=make)
+    monkeypatch.setattr(_route, "all_converters", lambda: {damaged.name: damaged})
 
 
 def test_a_slightly_wrong_weight_is_refused(tmp_path, monkeypatch):
     import onnx
     from onnx import numpy_helper
 
-    choose = _convert._choose
+    true = all_converters()["paddle_to_onnx"].make
 
     def spoiled(artifact, folder, *, options, progress):
-        graph = choose(artifact, "onnx", {}).make(artifact, folder, options=options, progress=progress)
+        graph = true(artifact, folder, options=options, progress=progress)
         model = onnx.load(str(graph))
         tensor = next(each for each in model.graph.initializer if len(each.dims) == 2)
         value = numpy_helper.to_array(tensor) * np.float32(1.05)
@@ -144,7 +144,7 @@ def test_a_slightly_wrong_weight_is_refused(tmp_path, monkeypatch):
         onnx.save(model, str(graph))
         return graph
 
-    monkeypatch.setattr(_convert, "_choose", lambda *a: _with(choose(*a), make=spoiled))
+    only(monkeypatch, spoiled)
     error = refused(paddle_models.folder() / "affine", tmp_path / "out")
     assert "pd_op.matmul:" in error.message
 
@@ -168,8 +168,8 @@ def test_what_is_there_is_not_overwritten(tmp_path):
 
 def test_no_road_and_no_option_are_said(tmp_path):
     artifact = open_model(paddle_models.folder() / "affine")
-    with pytest.raises(UnsupportedModel, match="nothing converts paddle-json to torchscript"):
-        convert(artifact, "torchscript", tmp_path / "out")
+    with pytest.raises(UnsupportedModel, match="nothing converts paddle-json to stone"):
+        convert(artifact, "stone", tmp_path / "out")
     with pytest.raises(UsageError, match="no option colour"):
         convert(artifact, "onnx", tmp_path / "out", options={"colour": "red"})
 

@@ -26,16 +26,35 @@ from seatrial.errors import UsageError
 @click.option(
     "--contract", "given", type=click.Path(path_type=Path), help="[default: found beside the model]"
 )
+@click.option("--via", multiple=True, metavar="FORMAT", help="Pass this format on the way; may be repeated.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Option of a converter on the way (see: seatrial list converters); may be repeated.",
+)
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path),
     help="Folder for the result [default: MODEL's folder-TARGET].",
 )
-def command(*, model: Path, target: str, data: Path | None, given: Path | None, out: Path | None) -> None:
+def command(
+    *,
+    model: Path,
+    target: str,
+    data: Path | None,
+    given: Path | None,
+    via: tuple[str, ...],
+    options: tuple[str, ...],
+    out: Path | None,
+) -> None:
     """Convert MODEL and compare the result with it, element by element, on several batches and lengths.
 
-    The converter runs in a process of its own; a result that differs is refused and nothing is written.
+    The way may lead over other formats: it is printed first, and the result of every step is compared with
+    MODEL before the next one begins. Converters run in processes of their own; a result that differs is
+    refused, with the first operator that diverges, and nothing is written.
     """
     from seatrial.cli.inspect import human_size
     from seatrial.contract import feeds_of, read_held_out
@@ -53,6 +72,8 @@ def command(*, model: Path, target: str, data: Path | None, given: Path | None, 
         target,
         folder,
         samples=feeds_of(contract, held_out) if held_out else [],
+        options=_named(options),
+        via=via,
         progress=lambda text: click.echo(f"  {text}", err=True),
     )
     click.echo(
@@ -62,3 +83,12 @@ def command(*, model: Path, target: str, data: Path | None, given: Path | None, 
         click.echo(f"  {each}")
     for note in result.notes:
         click.echo(f"  note: {note}")
+
+
+def _named(options: tuple[str, ...]) -> dict[str, str]:
+    """`NAME=VALUE` by name; the converter says what type the value is."""
+    pairs = [each.partition("=") for each in options]
+    for name, equals, _ in pairs:
+        if not name or not equals:
+            raise UsageError(f"'{name}' is no option", hint="write --option name=value")
+    return {name: value for name, _, value in pairs}

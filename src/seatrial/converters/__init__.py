@@ -1,7 +1,19 @@
 """Artifact in, artifact out; believed only when compared."""
 
 from seatrial.converters._compare import Comparison
-from seatrial.converters._convert import Conversion, convert
+from seatrial.converters._convert import Conversion, Hop, convert
 from seatrial.converters._converter import Converter, StandIn
+from seatrial.converters._route import Route, all_converters, find_route, what_it_lacks
 
-__all__ = ["Comparison", "Conversion", "Converter", "StandIn", "convert"]
+__all__ = [
+    "Comparison",
+    "Conversion",
+    "Converter",
+    "Hop",
+    "Route",
+    "StandIn",
+    "all_converters",
+    "convert",
+    "find_route",
+    "what_it_lacks",
+]

@@ -58,6 +58,8 @@ class Converter:
         tolerance: Largest difference of one element as a part of its output's largest magnitude, for a target
             that cannot keep all digits (float16); 0 for the common one.
         cost: What a route over it costs; routes are compared by their sums.
+        lacks: What this machine lacks for it, in words, where that is neither `tool` nor the packages of
+            `extra` (a GPU); empty text when it is one of those.
     """
 
     name: str
@@ -72,7 +74,24 @@ class Converter:
     stand_in: Callable[[Artifact, Path, Path], StandIn | None] | None = None
     tolerance: float = 0.0
     cost: int = 1
+    lacks: Callable[[], str] | None = None
+
+    def reason(self) -> str:
+        """Why it is not available, one line; empty when it is."""
+        if self.available():
+            return ""
+        if self.lacks is not None and (told := self.lacks()):
+            return told
+        if self._tool_is_missing():
+            tool = tools.all_tools()[self.tool]
+            return f"needs the tool {tool.name} ({tool.summary}; {tool.size})"
+        return f"needs the packages of seatrial[{self.extra}]"
 
     def how_to_get(self) -> str:
-        """What installs what it needs."""
-        return tools.how_to_get(self.tool) if self.tool else f"pip install 'seatrial[{self.extra}]'"
+        """What installs what it needs: the recipe of its tool, or a pip line where that is there."""
+        if self.tool and (self._tool_is_missing() or not self.extra):
+            return tools.how_to_get(self.tool)
+        return f"pip install 'seatrial[{self.extra}]'"
+
+    def _tool_is_missing(self) -> bool:
+        return bool(self.tool) and tools.find(self.tool) is None
