@@ -15,7 +15,16 @@ from seatrial.checks._finding import (
 )
 from seatrial.checks._gate import GateRun, all_checks, judge, run_check, run_gate
 from seatrial.checks._inference import Failure, Predictions, pass_over
-from seatrial.checks._latency_statistics import FEWEST_PAIRS, BlockComparison, compare_blocks, quantile
+from seatrial.checks._latency_statistics import (
+    FEWEST_PAIRS,
+    BlockComparison,
+    PairedRatio,
+    Quantile,
+    compare_blocks,
+    paired_ratio,
+    quantile,
+    samples_needed,
+)
 from seatrial.checks._metrics import Evaluation, evaluate
 from seatrial.checks._pictures import picture, tile
 from seatrial.checks._profile import Profile, load_profile, profile_names
@@ -58,9 +67,11 @@ __all__ = [
     "Interval",
     "Limit",
     "PairedChange",
+    "PairedRatio",
     "Picture",
     "Predictions",
     "Profile",
+    "Quantile",
     "Report",
     "Series",
     "SessionPool",
@@ -92,6 +103,7 @@ __all__ = [
     "open_trial",
     "padded",
     "paired_change",
+    "paired_ratio",
     "pass_over",
     "picture",
     "profile_names",
@@ -101,6 +113,7 @@ __all__ = [
     "report_schema",
     "run_check",
     "run_gate",
+    "samples_needed",
     "stylesheet",
     "tile",
     "to_json",

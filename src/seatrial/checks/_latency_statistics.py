@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,23 @@ class BlockComparison:
         return max(abs(self.high - 1), abs(self.low - 1))
 
 
+@dataclass(frozen=True, slots=True)
+class PairedRatio:
+    """B against A: the Hodges-Lehmann estimate of B / A with its interval.
+
+    Attributes:
+        value: 2 means that B costs twice what A does.
+        low: Lower bound.
+        high: Upper bound.
+        pairs: Blocks on each side.
+    """
+
+    value: float
+    low: float
+    high: float
+    pairs: int
+
+
 def compare_blocks(
     a_blocks: Sequence[Any], b_blocks: Sequence[Any], *, margin: float = 0.02
 ) -> BlockComparison:
@@ -136,16 +154,42 @@ def compare_blocks(
 
 def _hodges_lehmann(values: Seconds, *, confidence: float) -> tuple[float, float, float]:
     """Median of the Walsh averages, and the interval that inverts the Wilcoxon signed-rank test."""
-    from scipy.stats import norm
-
     n = len(values)
     rows, columns = np.triu_indices(n)
     walsh = np.sort((values[rows] + values[columns]) / 2)
     count = len(walsh)
-    z = float(norm.ppf(0.5 + confidence / 2))
+    z = _z(0.5 + confidence / 2)
     cut = int(count / 2 - z * math.sqrt(n * (n + 1) * (2 * n + 1) / 24))
     cut = max(0, min(cut, (count - 1) // 2))
     return float(np.median(walsh)), float(walsh[cut]), float(walsh[count - 1 - cut])
+
+
+@cache
+def _z(share: float) -> float:
+    from scipy.stats import norm
+
+    return float(norm.ppf(share))
+
+
+def paired_ratio(a_costs: Any, b_costs: Any, *, confidence: float = 0.90) -> PairedRatio:
+    """How many times B costs what A does, from blocks that ran side by side; as in `compare_blocks`.
+
+    Args:
+        a_costs: One positive figure a block of A.
+        b_costs: Likewise of B, equally many.
+        confidence: Of the two-sided interval; each of its ends holds with half the rest.
+
+    Raises:
+        UsageError: The blocks cannot be paired, or are too few for any verdict.
+    """
+    a, b = np.asarray(a_costs, "float64"), np.asarray(b_costs, "float64")
+    if a.shape != b.shape or len(a) < FEWEST_PAIRS:
+        raise UsageError(
+            f"{len(a)} and {len(b)} blocks cannot be compared",
+            hint=f"measure at least {FEWEST_PAIRS} blocks on each side, in turn",
+        )
+    estimate, low, high = _hodges_lehmann(np.log(b / a), confidence=confidence)
+    return PairedRatio(math.exp(estimate), math.exp(low), math.exp(high), len(a))
 
 
 @dataclass(frozen=True, slots=True)

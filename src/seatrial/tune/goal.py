@@ -26,9 +26,12 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
     "/s": {"/s": 1.0, "rps": 1.0, "qps": 1.0, "": 1.0},
     "MB": {"kb": 1e-3, "mb": 1.0, "gb": 1e3},
 }
-_BOUND = re.compile(r"([a-z]\w*)\s*(<=?|>=?)\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(\S*)", re.IGNORECASE)
+_NUMBER = r"[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?"
+_BOUND = re.compile(rf"([a-z]\w*)\s*(<=?|>=?)\s*({_NUMBER})\s*(\S*)", re.IGNORECASE)
 _OBJECTIVE = re.compile(r"(min|max)\s+([a-z]\w*)", re.IGNORECASE)
-_HINT = 'such as "p99<20ms", "throughput>100/s and memory<500MB", "p99<20ms and max throughput", "min latency"'
+_HINT = (
+    'such as "p99<20ms", "throughput>100/s and memory<500MB", "p99<20ms and max throughput", "min latency"'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,7 @@ class Goal:
 
     def __str__(self) -> str:
         """With the objective that follows when none was said."""
-        unit, better = FIGURES[self.objective]
-        del unit
-        return " and ".join([*map(str, self.bounds), f"{better} {self.objective}"])
+        return " and ".join([*map(str, self.bounds), f"{FIGURES[self.objective][1]} {self.objective}"])
 
 
 def parse_goal(text: str) -> Goal:

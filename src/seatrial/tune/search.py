@@ -10,6 +10,7 @@ wrongly would clear the field and leave nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,12 +23,14 @@ from seatrial.tune._record import Block, Record, common
 from seatrial.tune.goal import Goal
 from seatrial.tune.space import Point, Refused
 
-NEAR = 0.03  # what may be better by no more than this is as good
-_SLICE = 0.004  # seconds of one block in the first rung; they double
-_RUNS = (2, 10)  # of one block in the first rung; the most doubles
+NEAR = 0.02  # what may be better by no more than this is as good
+_CONFIDENCE = 0.98  # of both ends together; many points are compared
+_PAIRS = 2 * FEWEST_PAIRS  # before two points are called as good
+_SLICE = 0.008  # seconds of one block in the first rung; they double
+_RUNS = (4, 16)  # of one block in the first rung; the most doubles
 _RUNGS = 6
 _CALLS = 200  # a call must fit this often into the budget: one that does not would eat it alone
-_CONFIRMED = 60  # runs behind the winner; where its P99 counts, as many as bound it
+_CONFIRMED = 60  # runs behind the winner; where its P99 counts, as many as bound it from both sides
 _MEMORY = 1.02  # resident sets differ by so much from start to start
 
 Measure = Callable[[Point, int], Block]
@@ -116,41 +119,39 @@ class Race:
 
     def _warm_up(self) -> None:
         """Each point once untimed and twice timed: what does not run is known, and what a block takes."""
-        slowest = self.budget / _CALLS
-        too_slow: dict[Any, float] = {}
+        slow: dict[Any, float] = {}
+        left_out = 0.0
         for place, point in enumerate(self.points):
-            self._affordable(place)
-            setup = point.setup.key
-            expected = too_slow.get(setup)
-            if expected is not None:
-                self._refused.append(Refused(str(point), _long(expected, self.budget)))
-                continue
-            try:
-                self.measure(point, 1)
-                first = float(np.min(self.measure(point, 2).seconds))
-            except SeatrialError as error:
-                self._refused.append(Refused(str(point), error.message))
-                continue
-            if first > slowest and point.batch > 1:
-                too_slow[setup] = first
-                self._refused.append(Refused(str(point), _long(first, self.budget)))
-                continue
-            self._records[point.key] = Record(point, first=first)
+            if place and self._spent() > self.budget:
+                raise _too_small(self.budget, 6 * self._spent() / place * len(self.points))
+            if point.setup.key in slow:
+                # So many rows more, so much longer: of no smaller batch was it measured.
+                first = slow[point.setup.key] = 2 * slow[point.setup.key]
+            else:
+                first = self._first(point)
+            if first > self.budget / _CALLS and point.batch > 1:
+                slow[point.setup.key] = first
+                left_out += 8 * _RUNS[0] * first
+                why = f"a call takes about {first:.2g} s, too long to be compared within {self.budget:g} s"
+                self._refused.append(Refused(str(point), why))
+            elif first:
+                self._records[point.key] = Record(point, first=first)
         if not self._records:
-            why = self._refused[0] if self._refused else None
-            raise UsageError(
-                "nothing could be measured" + (f": {why.what}: {why.why}" if why else ""),
-                hint="see: seatrial doctor",
-            )
-        needed = self._spent() + FEWEST_PAIRS * sum(
-            _runs(each, 0) * each.first for each in self._records.values()
-        )
+            why = f": {self._refused[0].what}: {self._refused[0].why}" if self._refused else ""
+            raise UsageError(f"nothing could be measured{why}", hint="see: seatrial doctor")
+        blocks = sum(_runs(each, 0) * each.first for each in self._records.values())
+        needed = self._spent() + FEWEST_PAIRS * blocks
         if needed > self.budget:
-            raise _too_small(self.budget, needed)
+            raise _too_small(self.budget, needed + left_out)
 
-    def _affordable(self, place: int) -> None:
-        if place and self._spent() > self.budget:
-            raise _too_small(self.budget, 3 * self._spent() / place * len(self.points))
+    def _first(self, point: Point) -> float:
+        """Seconds of a run of a point that was run before; 0 when it does not run, which is noted."""
+        try:
+            self.measure(point, 1)
+            return float(np.min(self.measure(point, 2).seconds))
+        except SeatrialError as error:
+            self._refused.append(Refused(str(point), error.message))
+            return 0.0
 
     def _one_round(self, rung: int, rng: np.random.Generator) -> None:
         live = self._live()
@@ -187,10 +188,11 @@ class Race:
         rounds = common(each.blocks, leader.blocks)
         if len(rounds) < FEWEST_PAIRS:
             return
-        found = paired_ratio(leader.cost(figure, rounds), each.cost(figure, rounds))
+        costs = leader.cost(figure, rounds), each.cost(figure, rounds)
+        found = paired_ratio(*costs, confidence=_CONFIDENCE)
         if found.low > 1:
             each.out, each.by, each.worse = f"{_times(found.value)} slower", leader.point.key, True
-        elif found.low > 1 - NEAR and each.missed(self.goal.bounds) <= 1:
+        elif len(rounds) >= _PAIRS and found.low > 1 - NEAR and each.missed(self.goal.bounds) <= 1:
             each.out = f"no better than the best by more than {NEAR:.0%}"
             each.by = leader.point.key
 
@@ -227,7 +229,7 @@ class Race:
         live = self._live()
         if not live:
             return True
-        wanted = samples_needed(0.99, confidence=0.95) if self._tail() else _CONFIRMED
+        wanted = samples_needed(0.99, confidence=0.975) if self._tail() else _CONFIRMED
         return len(live) == 1 and live[0].runs >= wanted
 
     def _tail(self) -> bool:
@@ -237,9 +239,8 @@ class Race:
         live = self._live()
         leader = self._leader()
         best = f"; best: {leader.point}" if leader else ""
-        self.progress(
-            f"rung {rung + 1}: {len(live)} of {len(self._records)} points left after {self._spent():.1f} s{best}"
-        )
+        left = f"{len(live)} of {len(self._records)} points left after {self._spent():.1f} s"
+        self.progress(f"rung {rung + 1}: {left}{best}")
 
     def _outcome(self, *, finished: bool) -> Outcome:
         leader = self._leader()
@@ -267,17 +268,13 @@ def _runs(record: Record, rung: int) -> int:
     return int(np.clip(round(_SLICE * 2**rung / max(record.first, 1e-9)), fewest, most * 2**rung))
 
 
-def _long(seconds: float, budget: float) -> str:
-    return f"a call takes {seconds:.2g} s or more, too long to be compared within {budget:g} s"
-
-
 def _times(ratio: float) -> str:
     return f"{ratio:.1f} times" if ratio >= 2 else f"{ratio - 1:.1%}"
 
 
 def _too_small(budget: float, needed: float) -> UsageError:
+    enough = max(1, math.ceil(2 * needed))
     return UsageError(
         f"a budget of {budget:g} s is too small to compare anything here",
-        hint=f"give about {max(1, round(2 * needed))} s: --budget {max(1, round(2 * needed))}s; "
-        "or fewer variants, or a smaller --max-batch",
+        hint=f"give about {enough} s (--budget {enough}s), fewer variants, or a smaller --max-batch",
     )
