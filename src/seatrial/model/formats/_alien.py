@@ -28,7 +28,6 @@ _MAGIC = (
 )
 _INSIDE = (
     (4, b"TFL3", "a TensorFlow Lite model", "convert the original to ONNX"),
-    (4, b"ORTM", "an ONNX Runtime mobile model (.ort)", "give the .onnx file it was made from"),
     (257, b"ustar", "a tar archive", "unpack it first"),
 )
 
