@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from seatrial.contract import (
     Contract,
+    Deployment,
     Pipeline,
     StepCall,
     TensorSpec,
@@ -66,6 +67,20 @@ calls = st.sampled_from(
         StepCall("pad", {"axes": [0, 1], "to": [8, 8], "fill": 0.5}),
     ]
 )
+deployments = st.builds(
+    Deployment,
+    runtime=words.filter(bool),
+    format=words.filter(bool),
+    precision=st.sampled_from(["float32", "int8"]),
+    threads=st.integers(1, 64),
+    max_batch_size=st.integers(1, 64),
+    optimize=st.booleans(),
+    engine=st.dictionaries(words, words | st.booleans() | finite, max_size=2),
+    model=st.sampled_from(["", "sha256:" + "0a" * 32]),
+    goal=words,
+    machine=words,
+    measured=st.dictionaries(words, finite, max_size=2),
+)
 contracts = st.builds(
     Contract,
     name=words,
@@ -77,6 +92,7 @@ contracts = st.builds(
     vocabulary=names,
     output_schema=st.sampled_from([{}, {"type": "object", "required": ["class"]}]),
     limits=st.dictionaries(words, words | st.booleans() | finite, max_size=3),
+    deployment=st.none() | deployments,
     source=st.just("") | words,
 )
 
@@ -93,6 +109,13 @@ def test_what_is_written_is_read_back(contract: Contract) -> None:
     assert found.digest() == contract.digest()
     vouched = fingerprinted(contract)
     assert parsed(dump_contract(vouched)) == vouched
+
+
+@given(contracts, deployments)
+def test_how_it_is_deployed_changes_no_digest(contract: Contract, deployment: Deployment) -> None:
+    other = replace(contract, deployment=deployment)
+    assert other.digest() == contract.digest()
+    assert other.preprocess_digest() == contract.preprocess_digest()
 
 
 @given(st.text(max_size=200) | st.text("[]{}:,-\n &*!|>'\"#a1", max_size=60))
@@ -160,6 +183,26 @@ def test_the_examples_are_contracts(name: str) -> None:
         ("labels: [a, b, c]", "output_schema: {type: objekt}", r"line 13, output_schema: no JSON Schema"),
         ("limits:\n  accuracy.minimum: 0.9", "limits:\n  accuracy.minimum: [1]", r"line 15, limits.accuracy"),
         ("inputs:\n  - {", "inputs:\n   {", r"line 5, inputs"),
+        (
+            "limits:",
+            "deployment: {runtime: x}\nlimits:",
+            r"line 14, deployment.format: this field",
+        ),
+        (
+            "limits:",
+            "deployment:\n  runtime: x\n  format: onnx\n  thread: 2\nlimits:",
+            r"line 17, deployment.thread: there is no field 'thread'",
+        ),
+        (
+            "limits:",
+            "deployment: {runtime: x, format: onnx, threads: 0}\nlimits:",
+            r"line 14, deployment.threads: .*greater than or equal to 1",
+        ),
+        (
+            "limits:",
+            "deployment: {runtime: x, format: onnx, precision: int4}\nlimits:",
+            r"line 14, deployment.precision",
+        ),
         (TEXT[-30:], TEXT[-30:] + "x: {", r"line \d+ is no valid YAML"),
     ],
 )

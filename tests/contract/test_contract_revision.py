@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.contract import Contract, Pipeline, StepCall, TensorSpec, dump_contract, fingerprinted
+from seatrial.contract import (
+    Contract,
+    Deployment,
+    Pipeline,
+    StepCall,
+    TensorSpec,
+    dump_contract,
+    fingerprinted,
+)
 from seatrial.contract.document import parse_contract
 from seatrial.contract.revision import free_name, revise
 
@@ -159,3 +167,17 @@ def test_specs_are_kept() -> None:
     text = revise(TEXT, wanted, name="contract.yaml")
     assert read(text).inputs == wanted.inputs
     assert "- name: p\n  dtype: float32" in text
+
+
+def test_a_deployment_profile_is_written_changed_and_taken_away_without_touching_the_rest() -> None:
+    first = Deployment("onnxruntime", "onnx", threads=2, engine={"spinning": True})
+    told = revise(TEXT, replace(read(TEXT), deployment=first), name="c")
+    assert read(told).deployment == first
+    assert all(line in told.splitlines() for line in TEXT.splitlines())
+    other = replace(first, max_batch_size=8, engine={})
+    changed = revise(told, replace(read(told), deployment=other), name="c")
+    assert read(changed).deployment == other
+    gone = revise(changed, replace(read(changed), deployment=None), name="c")
+    assert read(gone).deployment is None
+    assert "deployment" not in gone
+    assert all(line in gone.splitlines() for line in TEXT.splitlines())

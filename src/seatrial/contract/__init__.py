@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seatrial.contract.cases import Case, Cases, Tolerance, read_cases, write_cases
     from seatrial.contract.config import contract_from_config, find_config
     from seatrial.contract.contract import Contract, draft_contract
+    from seatrial.contract.deployment import Deployment
     from seatrial.contract.document import dump_contract, fingerprinted, load_contract, save_contract
     from seatrial.contract.feeds import Batch, check_feeds, collate, scatter
     from seatrial.contract.held_out import feeds_of, read_held_out
@@ -26,6 +27,7 @@ __all__ = [
     "Cases",
     "Context",
     "Contract",
+    "Deployment",
     "HeldOut",
     "Pipeline",
     "Sample",
@@ -55,6 +57,7 @@ _HOMES = {
     "Cases": "cases",
     "Context": "pipeline",
     "Contract": "contract",
+    "Deployment": "deployment",
     "HeldOut": "sample",
     "Pipeline": "pipeline",
     "Sample": "sample",

@@ -16,6 +16,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from seatrial.contract.answer import SCHEMAS, plain, row_of
+from seatrial.contract.deployment import Deployment
 from seatrial.contract.feeds import check_feeds
 from seatrial.contract.pipeline import Context, Pipeline
 from seatrial.contract.sample import Payload
@@ -55,6 +56,7 @@ class Contract:
             `graph` (the files) and `model` (the artifact's digest): a mismatch fails the structure check.
         output_schema: JSON Schema that every answer obeys.
         limits: Bounds that override the profile's, such as `{"accuracy.minimum": 0.97}`.
+        deployment: How it is best run, as measured; None: nobody measured it.
         source: Where it was read from, for people; not part of the digest.
         root: Folder that relative names in it start from; not part of the digest.
         files: Where `labels` and `vocabulary` are kept when they are too long for the contract itself:
@@ -72,6 +74,7 @@ class Contract:
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     output_schema: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
+    deployment: Deployment | None = None
     source: str = field(default="", compare=False)
     root: Path = field(default_factory=Path, compare=False)
     files: Mapping[str, str] = field(default_factory=dict)
@@ -138,7 +141,7 @@ class Contract:
     def digest(self) -> str:
         """`sha256:...` over everything that changes answers.
 
-        `name`, `source`, `root`, `files`, `fingerprints` and `limits` do not change them.
+        `name`, `source`, `root`, `files`, `fingerprints`, `limits` and `deployment` do not change them.
         """
         return digest_of(
             {

@@ -24,6 +24,7 @@ from pydantic import (
     ValidationError,
 )
 
+from seatrial.contract._deployment_document import DeploymentDocument, deployment_of, told
 from seatrial.contract.contract import TASKS, VERSION, Contract
 from seatrial.contract.labels import as_lines, check_names, fingerprint, inside, read_names
 from seatrial.contract.pipeline import Pipeline, StepCall
@@ -86,6 +87,7 @@ class ContractDocument(_Strict):
     limits: dict[str, StrictStr | _Number | StrictBool] = Field(
         default={}, description="Bounds of the checks."
     )
+    deployment: DeploymentDocument | None = Field(default=None, description="How it is best run.")
     source: StrictStr = Field(default="", description="Where it was read from.")
 
 
@@ -129,6 +131,7 @@ def parse_contract(text: str, *, root: Path, name: str = "contract", store: Path
         fingerprints=fingerprints,
         output_schema=_schema(source, document),
         limits=document.limits,
+        deployment=deployment_of(document.deployment),
         source=document.source,
         root=root,
         files=files,
@@ -164,7 +167,7 @@ def _validated(source: Source, root: Path) -> ContractDocument:
         raise ContractViolation(f"{source.place(path)}: {_said(first)}", hint=hint) from error
 
 
-_UNION_MEMBER = re.compile(r"[\[\]]|^(NamesFile|int|float|str|bool|none)$")
+_UNION_MEMBER = re.compile(r"[\[\]]|^(NamesFile|DeploymentDocument|int|float|str|bool|none)$")
 
 
 def _said(error: Any) -> str:
@@ -201,6 +204,8 @@ def _hint(error: Any) -> str:
 
 def _unknown(source: Source, path: Sequence[Any]) -> ContractViolation:
     model: type[BaseModel] = {1: ContractDocument}.get(len(path), TensorDocument)
+    if path[0] == "deployment" and len(path) > 1:
+        model = DeploymentDocument
     if path[0] in ("labels", "vocabulary"):
         model, path = NamesFile, [path[0], path[-1]]
     known = [field.alias or name for name, field in model.model_fields.items()]
@@ -293,6 +298,7 @@ def dump_contract(contract: Contract) -> str:
         ("fingerprints", inline, "sha256 of each list, one name a line: a list that was changed is refused."),
         ("output_schema", contract.output_schema, "JSON Schema that every answer obeys."),
         ("limits", contract.limits, "Bounds that hold for this model whatever the profile says."),
+        ("deployment", told(contract.deployment), "How it is best run: seatrial tune measured it."),
     ):
         if data:
             parts.append(f"# {comment}\n" + _block({title: _plain(data)}))

@@ -56,7 +56,7 @@ def _patched(text: str, old: Source, fresh_text: str, fresh: Source) -> str:
     spans, fresh_spans = _fields(old.node), _fields(fresh.node)
     for field, (start, end, value) in sorted(spans.items(), key=lambda each: -each[1][0]):
         if field not in fresh_spans:
-            if field in ("fingerprints", "labels", "vocabulary"):
+            if field in ("fingerprints", "labels", "vocabulary", "deployment"):
                 lines[start:end] = []
             continue
         if old.data[field] == fresh.data.get(field):
