@@ -161,7 +161,9 @@ class Runtime:
 
     def interpreter(self) -> str:
         """A Python of another environment that runs this engine, or empty: `SEATRIAL_PADDLE_PYTHON`."""
-        named = os.environ.get(f"SEATRIAL_{self.name.upper()}_PYTHON", "")
+        if self.tool and not self.tool_is_python:
+            return ""  # a Python of that name is the tool's, which the engine starts by itself
+        named = os.environ.get(f"SEATRIAL_{self.name.upper().replace('-', '_')}_PYTHON", "")
         if named or not self.tool_is_python:
             return named
         found = tools.find(self.tool)
@@ -179,7 +181,10 @@ class Runtime:
 
     def version(self) -> str:
         """The installed version, or empty; that of another interpreter is told by its sessions."""
-        return "" if self.interpreter() else lazy.version(self.distribution)
+        found = tools.find(self.tool) if self.tool else None
+        if found is not None and found.version and self.interpreter() in ("", str(found.path)):
+            return found.version
+        return lazy.version(self.distribution) if self.distribution and not self.interpreter() else ""
 
 
 Behavior = Callable[[Runtime], Runtime]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import struct
 from collections import Counter
@@ -12,15 +13,17 @@ from typing import Any
 
 from seatrial import tools
 from seatrial.errors import UsageError
-from seatrial.runtimes._engine import Runtime, Task
+from seatrial.runtimes._engine import Array, Runtime, Task
 from seatrial.runtimes._program import FAR, ProgramEngine
 
 # The head of an `.nb` file: 2, version of the optimiser, size of the program behind it.
 _HEAD = struct.Struct("<H16sQ")
 # The kernel of an operator: its type, alias, target, precision and layout.
 _KERNEL = re.compile(rb"([a-z][a-z_0-9]*)/[A-Za-z_0-9]+/(\d{1,3})/\d{1,3}/\d{1,3}")
-_HOST, _X86, _ARM = 1, 2, 4
-_NAMES = {_ARM: "ARM", 3: "CUDA", 5: "OpenCL", 10: "an NPU", 11: "an XPU", 13: "Metal"}
+_HOST, _X86, _ARM, _ANY = 1, 2, 4, 6
+_OWN = _ARM if platform.machine() in ("aarch64", "arm64") else _X86
+_NAMES = {_X86: "x86", _ARM: "ARM", 3: "CUDA", 5: "OpenCL", 10: "an NPU", 11: "an XPU", 13: "Metal"}
+_RELOADED = "loaded anew whenever the size of its input changes: it answers wrongly with the buffers before"
 
 
 class PaddleLiteEngine(ProgramEngine):
@@ -28,7 +31,7 @@ class PaddleLiteEngine(ProgramEngine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._file: dict[str, Any] = {}
+        self._shapes: tuple[tuple[int, ...], ...] = ()
 
     def version(self) -> str:
         """See `Engine.version`."""
@@ -50,20 +53,34 @@ class PaddleLiteEngine(ProgramEngine):
     def load(self, task: Task) -> None:
         """See `Engine.load`."""
         file = _looked_at(Path(task.graph))
-        foreign = {code for code in file.targets if code not in (0, _HOST, _X86, 6)}
+        foreign = {code for code in file.targets if code not in (0, _HOST, _OWN, _ANY)}
         if foreign:
             named = " and ".join(_NAMES.get(code, f"target {code}") for code in sorted(foreign))
             raise UsageError(
-                f"the kernels in {Path(task.graph).name} are for {named}, and this processor is an x86; "
+                f"the kernels in {Path(task.graph).name} are for {named}, this processor is {_NAMES[_OWN]}; "
                 "Paddle Lite would load it and answer with what is in its memory",
-                hint="convert with the option target=x86 for numbers on this machine, or run it on its device",
+                hint=f"convert with the option target={_NAMES[_OWN].lower()} for one that runs here, "
+                "or run it on its device",
             )
-        engine = {**task.engine, "made_by": file.version, "outputs": file.outputs, "operators": file.operators}
+        engine = {
+            **task.engine,
+            "made_by": file.version,
+            "outputs": file.outputs,
+            "operators": file.operators,
+        }
         super().load(replace(task, engine=engine))
         if task.precision != task.native:
             self.notes.append(f"{task.precision} was asked for; the file's kernels are for {task.native}")
         if not task.optimize:
             self.notes.append("the file was optimised when it was made: there is nothing to switch off")
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """See `Engine.run`."""
+        shapes = tuple(each.shape for each in feeds.values())
+        if self._shapes not in ((), shapes) and _RELOADED not in self.notes:
+            self.notes.append(_RELOADED)
+        self._shapes = shapes
+        return super().run(feeds)
 
 
 class _File:

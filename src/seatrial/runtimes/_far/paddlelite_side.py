@@ -26,16 +26,26 @@ class Lite:
             raise ValueError(
                 f"the file was written by Paddle Lite {task['engine']['made_by']}, this one is {version}"
             )
-        config = lite.MobileConfig()
-        config.set_model_from_file(task["graph"])
-        self._predictor = lite.create_paddle_predictor(config)
-        self._inputs = task["inputs"]
-        self._outputs = task["engine"]["outputs"]
+        self._lite, self._graph = lite, task["graph"]
+        self._inputs, self._outputs = task["inputs"], task["engine"]["outputs"]
+        self._shapes: Any = None
+        self._start()
         # Its OpenMP takes the number of threads from the environment, when it is loaded.
         return {"version": version, "threads": task["threads"], "operators": task["engine"]["operators"]}
 
+    def _start(self) -> None:
+        config = self._lite.MobileConfig()
+        config.set_model_from_file(self._graph)
+        self._predictor = self._lite.create_paddle_predictor(config)
+
     def run(self, feeds: dict[str, Any]) -> list[Any]:
         """Infers one batch."""
+        shapes = [feeds[name].shape for name in self._inputs]
+        if shapes != self._shapes:
+            # It keeps buffers of the size before: another height or width is answered wrongly, or it dies.
+            if self._shapes is not None:
+                self._start()
+            self._shapes = shapes
         for place, name in enumerate(self._inputs):
             self._predictor.get_input(place).from_numpy(np.ascontiguousarray(feeds[name]))
         self._predictor.run()
