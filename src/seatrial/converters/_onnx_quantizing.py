@@ -76,12 +76,13 @@ def prepare(source: Path, target: Path) -> Any:
     preprocess: Any = lazy.load("onnxruntime.quantization.shape_inference", extra="quantize")
     preprocess.quant_pre_process(str(source), str(target), skip_symbolic_shape=True)
     model = onnx.load(str(target))
-    _name_nodes(model.graph)
+    name_nodes(model.graph)
     onnx.save(model, str(target))
     return model
 
 
-def _name_nodes(graph: Any) -> None:
+def name_nodes(graph: Any) -> None:
+    """Gives every node a name of its own."""
     taken = {node.name for node in graph.node}
     if len(taken) == len(graph.node) and "" not in taken:
         return
