@@ -48,7 +48,7 @@ def parameters(archive: zipfile.ZipFile, path: Path) -> tuple[list[Parameter], l
         if place is None or place.compress_type != zipfile.ZIP_STORED or begin + nbytes > place.file_size:
             problems.append(_short(name, key, path, missing=place is None))
         else:
-            parameter = Parameter(name, dtype, shape, path, _data_offset(path, place) + begin, nbytes)
+            parameter = Parameter(name, dtype, shape, path, data_offset(path, place) + begin, nbytes)
         found.append(parameter)
     return found, problems[:20]
 
@@ -85,7 +85,7 @@ def _short(name: str, key: str, path: Path, *, missing: bool) -> Problem:
     )
 
 
-def _data_offset(path: Path, entry: zipfile.ZipInfo) -> int:
+def data_offset(path: Path, entry: zipfile.ZipInfo) -> int:
     """Where an entry's bytes begin: behind its local header, whose length only the header itself knows."""
     with path.open("rb") as file:
         file.seek(entry.header_offset + 26)
