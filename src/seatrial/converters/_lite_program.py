@@ -44,7 +44,9 @@ def patched(data: bytes) -> tuple[bytes, dict[str, int]]:
 
 
 def _operator(part: wire.Part, variables: list[bytes], given: Counter[str]) -> bytes | None:
-    kind, outputs, attributes = "", set(), set()
+    kind = ""
+    outputs: set[str] = set()
+    attributes: set[str] = set()
     for each in wire.parts(part.message):
         if each.number == 3:
             kind = each.text

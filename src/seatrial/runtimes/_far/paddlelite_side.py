@@ -19,7 +19,7 @@ class Lite:
     """One `.nb` file in Paddle Lite."""
 
     def load(self, task: dict[str, Any]) -> dict[str, Any]:
-        """Loads the model; `task` as `Task`, and `made_by`, the version of the optimiser that wrote the file."""
+        """Loads the model; `task` as `Task`, and `made_by`, who wrote the file."""
         lite: Any = importlib.import_module("paddlelite.lite")
         version = lite.Opt().version()
         if _numbers(task["engine"]["made_by"]) > _numbers(version):
