@@ -27,8 +27,8 @@ from seatrial.serve.versions.loading import (
     load_version,
     name_for,
     open_version,
-    serving_options,
 )
+from seatrial.serve.versions.tuned import serving_options
 from support import models
 from support.fake_session import POISON, FakeSession
 from support.served import artifact, contract_for, loaded

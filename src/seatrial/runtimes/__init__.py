@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from seatrial.runtimes._open import all_runtimes, available_runtimes, open_session, runnable
     from seatrial.runtimes._pool import Pool
     from seatrial.runtimes._process import inherited_environment, run_logged, tail_of
-    from seatrial.runtimes._session import Exercise, OperatorOutput, Resources, Session, SessionOptions
+    from seatrial.runtimes._session import (
+        Exercise,
+        OperatorOutput,
+        Precision,
+        Resources,
+        Session,
+        SessionOptions,
+    )
     from seatrial.runtimes._words import describe, plain_words
 
 __all__ = [
@@ -32,6 +39,7 @@ __all__ = [
     "OperatorOutput",
     "Pool",
     "Portion",
+    "Precision",
     "Resources",
     "Runtime",
     "Session",

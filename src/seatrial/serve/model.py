@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from seatrial.contract import Contract, TensorSpec
 from seatrial.contract.sample import Array
 from seatrial.errors import ModelError
 from seatrial.model import Artifact, open_model
-from seatrial.runtimes import FeedCheck, SessionOptions, available_runtimes, open_session
+from seatrial.runtimes import FeedCheck, Precision, SessionOptions, available_runtimes, open_session
 from seatrial.serve.batching.batcher import Batcher, Tally
 from seatrial.serve.batching.device import AsyncSession
 from seatrial.serve.batching.profile import SIZES, Choice, Profile, choose, measure
@@ -41,6 +41,11 @@ class ServingOptions:
         max_batch_size: Rows; None: from the profile.
         max_queue_delay: Seconds; None: from the profile.
         max_queue_size: Rows that may wait; None: what 40 ms can do, at least two batches and 64.
+        precision: Asked of the engine.
+        optimize: Whether it rewrites the graph.
+        engine: Its own switches.
+        tuned_batch_size: Rows, as measured by who tuned the model: the size of batches, no bound of requests.
+        told: Where this comes from, for people; empty: from the settings.
     """
 
     runtime: str = "auto"
@@ -50,6 +55,11 @@ class ServingOptions:
     max_batch_size: int | None = None
     max_queue_delay: float | None = None
     max_queue_size: int | None = None
+    precision: Precision = "float32"
+    optimize: bool = True
+    engine: Mapping[str, Any] = field(default_factory=dict)
+    tuned_batch_size: int | None = None
+    told: str = ""
 
 
 class ServedModel:
@@ -137,14 +147,15 @@ class ServedModel:
         """
         await self.batcher.start()
         options = self.options
+        size = options.max_batch_size or options.tuned_batch_size
         self.profile = await measure(
             self.run,
             self.inputs,
             clock=self.batcher.clock,
-            largest=options.max_batch_size or SIZES[-1],
+            largest=size or SIZES[-1],
             sample=sample,
         )
-        self.choice = choose(self.profile, largest=options.max_batch_size, delay=options.max_queue_delay)
+        self.choice = choose(self.profile, largest=size, delay=options.max_queue_delay)
         if like is not None:
             self._as_roomy_as(like)
         size = self.choice.max_batch_size
@@ -277,7 +288,14 @@ def _session(artifact: Artifact, runtime: str, options: ServingOptions, stamp: S
             hint="give each version a folder of its own",
         )
     # Unverified: feeds were checked request by request, so that one cannot fail a whole batch.
-    session = SessionOptions(threads=options.threads, timeout=options.timeout, cpu_limit=_FOR_EVER)
+    session = SessionOptions(
+        threads=options.threads,
+        precision=options.precision,
+        optimize=options.optimize,
+        engine=dict(options.engine),
+        timeout=options.timeout,
+        cpu_limit=_FOR_EVER,
+    )
     return open_session(artifact, runtime, session, unverified=True)
 
 

@@ -68,7 +68,7 @@ class _Settings(BaseModel):
 
 
 class Options(_Settings):
-    """How one model is run; what is not said is measured at load.
+    """How one model is run; what is not said is in its contract's deployment profile, or measured at load.
 
     Attributes:
         runtime: A name from `seatrial list runtimes`.
@@ -78,6 +78,9 @@ class Options(_Settings):
         max_batch_size: Rows; 1: no batching.
         max_queue_delay_milliseconds: That the oldest request may wait for company.
         max_queue_size: Rows that may wait.
+        precision: Asked of the engine.
+        optimize: Whether the engine rewrites the graph.
+        engine: The engine's own switches, such as `spinning` or `onednn`.
     """
 
     runtime: str = "auto"
@@ -87,6 +90,9 @@ class Options(_Settings):
     max_batch_size: int | None = Field(default=None, ge=1)
     max_queue_delay_milliseconds: float | None = Field(default=None, ge=0)
     max_queue_size: int | None = Field(default=None, ge=1)
+    precision: Literal["float32", "float16", "bfloat16", "int8"] = "float32"
+    optimize: bool = True
+    engine: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
 
 class Versions(_Settings):

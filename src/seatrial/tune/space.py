@@ -10,8 +10,7 @@ from typing import Any
 from seatrial.contract import Contract
 from seatrial.contract.feeds import batches_freely
 from seatrial.model import Artifact
-from seatrial.runtimes import Runtime, SessionOptions, all_runtimes, native_precision
-from seatrial.runtimes._session import Precision
+from seatrial.runtimes import Precision, Runtime, SessionOptions, all_runtimes, native_precision
 
 LARGEST_BATCH = 32
 # What is worth trying of each engine's own switches, beside all of them as they are by default. A third

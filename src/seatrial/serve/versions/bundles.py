@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial.contract import Contract, load_contract
-from seatrial.errors import UsageError
+from seatrial.errors import UnsupportedModel, UsageError
 from seatrial.model import Artifact
 from seatrial.model.beside import CONTRACT_NAMES
 from seatrial.model.bundle import Bundle, open_bundle
+from seatrial.model.manifest import ModelEntry
 from seatrial.runtimes import runnable
+from seatrial.serve.versions.tuned import preferred_runtime
 from seatrial.trust.sealing import is_sealed
 from seatrial.trust.unsealing import unseal
 
@@ -58,8 +60,16 @@ def open_served(folder: Path, runtime: str, opener: Opener | None = None) -> Ope
     if is_sealed(bundle.manifest):
         return _unsealed(bundle, runtime, opener, f"{source}, unsealed in memory")
     bundle.verify()
-    artifact = bundle.artifact(runnable(bundle, runtime))
-    return Opened(artifact, load_contract(folder / CONTRACT_NAMES[0]), source)
+    contract = load_contract(folder / CONTRACT_NAMES[0])
+    return Opened(bundle.artifact(_chosen(bundle, contract, runtime)), contract, source)
+
+
+def _chosen(bundle: Bundle, contract: Contract, runtime: str) -> ModelEntry:
+    """The model that was asked for; else that of the contract's deployment profile, if it runs here."""
+    try:
+        return runnable(bundle, preferred_runtime(contract, runtime))
+    except UnsupportedModel:
+        return runnable(bundle, runtime)
 
 
 def _unsealed(bundle: Bundle, runtime: str, opener: Opener | None, source: str) -> Opened:
@@ -67,7 +77,9 @@ def _unsealed(bundle: Bundle, runtime: str, opener: Opener | None, source: str) 
         raise UsageError(
             f"{bundle.manifest.release} is sealed", hint="give --unseal-key CUSTOMER.key, or a license"
         )
-    formats = [runnable(bundle, runtime).format]
+    # The contract lies open beside the sealed models; what was unsealed is compared with the manifest.
+    contract = load_contract(bundle.folder / CONTRACT_NAMES[0])
+    formats = [_chosen(bundle, contract, runtime).format]
     held = unseal(bundle, opener(bundle), formats=formats)
     try:
         artifact = held.bundle.artifact(held.bundle.model(*formats))

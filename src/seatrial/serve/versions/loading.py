@@ -14,10 +14,11 @@ from seatrial.model import open_model
 from seatrial.model.beside import contract_of, name_of
 from seatrial.model.bundle import is_bundle, open_bundle
 from seatrial.serve.model import ServedModel, ServingOptions
-from seatrial.serve.settings import Model, Options
+from seatrial.serve.settings import Model
 from seatrial.serve.versions.bundles import Opened, Opener, open_served
 from seatrial.serve.versions.golden import cases_of, prove
 from seatrial.serve.versions.layout import ONLY, Found, find_versions
+from seatrial.serve.versions.tuned import tuned_options
 
 
 def name_for(path: Path) -> str:
@@ -85,7 +86,7 @@ async def load_version(
         SeatrialError: It cannot be loaded, died while it was warmed up, or failed its golden test.
     """
     opened, cases = await asyncio.to_thread(_read, found, model, opener)
-    options = serving_options(model.options)
+    options = tuned_options(model.options, opened.contract, opened.artifact)
     try:
         if now is not None and _same(now, opened, options):
             if cases is not None:
@@ -146,20 +147,6 @@ def _alive(served: ServedModel, *, doubts: bool) -> None:
         )
 
 
-def serving_options(options: Options) -> ServingOptions:
-    """How to run a model, in the units of the code."""
-    delay = options.max_queue_delay_milliseconds
-    return ServingOptions(
-        runtime=options.runtime,
-        threads=options.threads,
-        devices=options.devices,
-        timeout=options.timeout,
-        max_batch_size=options.max_batch_size,
-        max_queue_delay=None if delay is None else delay / 1e3,
-        max_queue_size=options.max_queue_size,
-    )
-
-
 def choice_lines(model: ServedModel) -> list[str]:
     """What was measured and chosen at load, for people."""
     measured = ", ".join(f"{size}: {each * 1e3:.2f} ms" for size, each in model.profile.seconds.items())
@@ -167,6 +154,7 @@ def choice_lines(model: ServedModel) -> list[str]:
     version = "" if model.version == ONLY else f" version {model.version}"
     lines = [
         f"{model.name}{version}: contract {model.contract.source}",
+        *([f"{model.name}{version}: {model.options.told}"] if model.options.told else []),
         f"{model.name}{version}: {model.runtime}, batches took {measured or 'not measured'}",
         f"  max_batch_size {choice.max_batch_size}, max_queue_delay {choice.max_queue_delay * 1e3:.2f} ms, "
         f"max_queue_size {queue.max_queue_size} ({choice.why})",
