@@ -123,7 +123,7 @@ class Chromium:
         return str(self.call("Page.captureScreenshot", format="png")["data"])
 
     def said(self) -> list[str]:
-        """Errors and warnings of the page since the last call, the latest ones."""
+        """Errors of the page since the last call, the latest ones."""
         told = list(dict.fromkeys(self._said))
         self._said.clear()
         return told
@@ -165,11 +165,11 @@ class Chromium:
             self._process.kill()
             self._process.wait()
             os._exit(1)
-        if method == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "warning"):
+        if method == "Runtime.consoleAPICalled" and parameters["type"] == "error":
             self._said.append(" ".join(str(each.get("value", "")) for each in parameters["args"]).strip())
         elif method == "Runtime.exceptionThrown":
             self._said.append(_thrown(parameters["exceptionDetails"]))
-        elif method == "Log.entryAdded" and parameters["entry"]["level"] in ("error", "warning"):
+        elif method == "Log.entryAdded" and parameters["entry"]["level"] == "error":
             self._said.append(str(parameters["entry"]["text"]))
 
 
