@@ -134,7 +134,7 @@ class WorkerSession:
                 precision=told["precision"],
                 operators=told["operators"],
                 notes=tuple(told["notes"]),
-                load_seconds=told["load_seconds"],
+                load_seconds=0.0 if self._emulated else told["load_seconds"],
             )
         return self._exercise
 

@@ -22,6 +22,7 @@ from seatrial.runtimes._far import link
 
 FAR = Path(__file__).parent / "_far"
 _PR_SET_PDEATHSIG = 1
+_GRACE = 0.5  # seconds for a program that closed its pipes to be gone
 
 
 class ProgramEngine(Engine):
@@ -46,16 +47,25 @@ class ProgramEngine(Engine):
 
     def load(self, task: Task) -> None:
         """See `Engine.load`."""
+        if task.external:
+            raise UsageError(
+                "a model that is in memory only, with weights beside its graph, goes to no other program",
+                hint="run it in this process's own engine",
+            )
         self._task = task
-        self._process = subprocess.Popen(  # noqa: S603 - a program of ours, in an interpreter the user named
-            list(self.command(task)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=2,
-            env={**os.environ, **self.environment(task)},
-            cwd=task.scratch,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - the worker has one thread
-        )
+        command = list(self.command(task))
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - a program of ours, in an interpreter the user named
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=2,
+                env={**os.environ, **self.environment(task)},
+                cwd=task.scratch,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - the worker has one thread
+            )
+        except OSError as error:
+            raise UsageError(f"'{Path(command[0]).name}' cannot be started: {error.strerror}") from error
         told = {key: value for key, value in asdict(task).items() if key not in ("parameters", "external")}
         self._told, _ = self._ask({"op": "load", "task": told}, [])
         self.notes.extend(self._told.get("notes", ()))
@@ -81,12 +91,26 @@ class ProgramEngine(Engine):
             frame = link.read(process.stdout)
         except BrokenPipeError:
             frame = None
+        except link.LinkError as error:
+            # Whatever comes next would be taken for an answer to something else.
+            self._end(process, f"the program beside did not speak as agreed: {error}")
         if frame is None:
-            die_as(process.wait())
+            self._end(process, "the program beside ended without an answer")
         answer, results = frame
         if "error" in answer:
-            raise RuntimeError(answer["error"])
+            raise (MemoryError if answer.get("memory") else RuntimeError)(answer["error"])
         return answer, results
+
+    def _end(self, process: subprocess.Popen[bytes], words: str) -> NoReturn:
+        """Ends this worker with its program: as that ended, else with words."""
+        try:
+            code = process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = 0
+        if code >= 0:
+            os.write(2, f"{words}\n".encode())
+        die_as(code)
 
 
 def die_with_parent() -> None:

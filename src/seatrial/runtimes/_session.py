@@ -45,7 +45,7 @@ class Exercise:
         precision: Precision the kernels ran in; differs from the asked one when the engine ignored it.
         operators: Operators after optimisation (fused names), by count; empty when not told.
         notes: Anything a reader should know: fall-backs taken, switches ignored by the engine.
-        load_seconds: Time to load.
+        load_seconds: Time to load; 0 where the runtime is emulated.
     """
 
     runtime: str
