@@ -1,6 +1,7 @@
 """The ten questions, one a file; the underscored files carry findings, reports and statistics."""
 
 from seatrial.checks._assembly import Candidate, open_trial
+from seatrial.checks._environment import environment_record
 from seatrial.checks._explain import Explanation, explanation, explanations
 from seatrial.checks._finding import (
     Chart,
@@ -28,7 +29,7 @@ from seatrial.checks._latency_statistics import (
 from seatrial.checks._metrics import Evaluation, evaluate
 from seatrial.checks._pictures import picture, tile
 from seatrial.checks._profile import Profile, load_profile, profile_names
-from seatrial.checks._render import FORMATS, render, stylesheet
+from seatrial.checks._render import FORMATS, drawing, render, stylesheet
 from seatrial.checks._render._columns import padded, width
 from seatrial.checks._render._escape import one_line, visible
 from seatrial.checks._report import CheckResult, Report
@@ -82,11 +83,14 @@ __all__ = [
     "accepted_model",
     "all_checks",
     "calibrated",
+    "chart_svg",
     "clopper_pearson",
     "compare",
     "compare_blocks",
     "document_schema",
+    "drawing",
     "dump",
+    "environment_record",
     "evaluate",
     "explanation",
     "explanations",

@@ -4,6 +4,7 @@ from seatrial.converters._compare import Comparison
 from seatrial.converters._convert import Conversion, Hop, convert
 from seatrial.converters._converter import Converter, StandIn
 from seatrial.converters._route import Route, all_converters, find_route, what_it_lacks
+from seatrial.converters._staging import publish, staging
 
 __all__ = [
     "Comparison",
@@ -15,5 +16,7 @@ __all__ = [
     "all_converters",
     "convert",
     "find_route",
+    "publish",
+    "staging",
     "what_it_lacks",
 ]

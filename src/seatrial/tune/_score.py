@@ -181,9 +181,14 @@ class Scorer:
         Raises:
             UsageError: They judge other samples.
         """
+        return self.compared(before, after, seed=self.seed)
+
+    @staticmethod
+    def compared(before: Score, after: Score, *, seed: int) -> Drop:
+        """As `drop`, of scores whose scorer is gone."""
         if before.places != after.places:
             raise UsageError("scores of other samples cannot be paired", hint="score both with one Scorer")
-        return _drop(paired_change(after.scores, before.scores, seed=self.seed))
+        return _drop(paired_change(after.scores, before.scores, seed=seed))
 
     def _judged(self, artifact: Artifact, passed: Predictions) -> Score:
         found = evaluate(passed, self.contract, seed=self.seed)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
+from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from seatrial.checks._render._escape import one_line
 from seatrial.checks._report_json import to_json
 from seatrial.errors import NotFound
 
 if TYPE_CHECKING:
+    from seatrial.checks._finding import Chart
+    from seatrial.checks._finding import Chart
     from seatrial.checks._report import Report
 
 # A rendering is imported when it is asked for: the template engine of the page costs time at start.
@@ -43,6 +47,30 @@ def render(
     return str(getattr(module, f"to_{format_name}")(report, language))
 
 
+def drawing(chart: Chart, *, language: str = "en") -> str:
+    """A chart as an SVG element for a page that wears `stylesheet()`.
+
+    Args:
+        chart: What is drawn.
+        language: `en` or `zh`.
+    """
+    drawn = importlib.import_module(f"{__name__}._svg")
+    words = importlib.import_module(f"{__name__}._words")
+    return str(drawn.svg(chart, words.Words(language)))
+
+
 def stylesheet() -> str:
     """The look of the report's page; other pages of Seatrial wear it too."""
     return (resources.files(__name__) / "report.css").read_text("utf-8")
+
+
+def chart_svg(chart: Chart, *, language: str = "en") -> str:
+    """A chart as inline SVG and its legend as a list, for other pages that wear the report's stylesheet."""
+    drawing = importlib.import_module(f"{__name__}._svg")
+    words = importlib.import_module(f"{__name__}._words").Words(language)
+    signs = [
+        f"<li>{drawing.swatch(place, chart.mark)}{escape(one_line(each.name))}</li>"
+        for place, each in enumerate(chart.series)
+    ]
+    legend = f'<ul class="legend">{"".join(signs)}</ul>' if len(signs) > 1 else ""
+    return f"{drawing.svg(chart, words)}{legend}"
