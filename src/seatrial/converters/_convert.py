@@ -109,7 +109,7 @@ def convert(
     hops: list[Hop] = []
     with staging(out) as folder:
         for place, converter in enumerate(route.converters):
-            bar = bar if tolerance else max(bar, converter.tolerance)
+            bar = bar if tolerance else max(bar, converter.allows(given[place]))
             step = _Step(converter, given[place], folder / str(place), bar, progress)
             hop, before = step.go(source, before, alone=len(route.converters) == 1)
             hops.append(hop)

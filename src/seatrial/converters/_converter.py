@@ -57,6 +57,9 @@ class Converter:
             empty folder to what is run in its place.
         tolerance: Largest difference of one element as a part of its output's largest magnitude, for a target
             that cannot keep all digits (float16); 0 for the common one.
+        tolerances: The same where an option that costs digits is on, by its name: `{"fp16": 0.01}`.
+        never: Formats that look as if it read them and never will be read, each with the reason and what to
+            do instead, in words.
         cost: What a route over it costs; routes are compared by their sums.
         lacks: What this machine lacks for it, in words, where that is neither `tool` nor the packages of
             `extra` (a GPU); empty text when it is one of those.
@@ -73,8 +76,16 @@ class Converter:
     tool: str = ""
     stand_in: Callable[[Artifact, Path, Path], StandIn | None] | None = None
     tolerance: float = 0.0
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    never: Mapping[str, str] = field(default_factory=dict)
     cost: int = 1
     lacks: Callable[[], str] | None = None
+
+    def allows(self, options: Mapping[str, Any]) -> float:
+        """The tolerance its results have with these options; 0 for the common one."""
+        return max(
+            [self.tolerance, *(value for name, value in self.tolerances.items() if options.get(name))]
+        )
 
     def reason(self) -> str:
         """Why it is not available, one line; empty when it is."""

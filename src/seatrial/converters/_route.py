@@ -153,7 +153,9 @@ def _unreachable(source: str, target: str, converters: Sequence[Converter]) -> U
         into = sorted({name for each in converters if each.target == target for name in each.sources})
         hint = f"from {source} there is a way to: {reach}"
         hint += f"; to {target} from: {', '.join(into)}" if into else ""
-        return UnsupportedModel(f"nothing converts {source} to {target}", hint=hint)
+        never = [each.never[source] for each in converters if each.target == target and source in each.never]
+        why = f": {never[0]}" if never else ""
+        return UnsupportedModel(f"nothing converts {source} to {target}{why}", hint=hint)
     ways.sort(key=lambda each: (each.cost, str(each)))
     lines = []
     for way in ways:

@@ -136,4 +136,9 @@ CONVERTER = Converter(
     options={"target": "arm", "quantize": "", "timeout": 600},
     tool="paddlelite",
     stand_in=stand_in,
+    never={
+        "paddle-json": "Paddle Lite reads the graphs of Paddle 2 (.pdmodel), and Paddle 3 has no way back to "
+        "them from .json; export the network again as .pdmodel: from its class and weights "
+        "(convert LAYER --to paddle-pdmodel), or with FLAGS_enable_pir_api=0 in the environment"
+    },
 )
