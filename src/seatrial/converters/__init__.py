@@ -1,10 +1,20 @@
-"""Artifact in, artifact out; believed only when compared."""
+"""Artifact in, artifact out; believed only when compared.
 
-from seatrial.converters._compare import Comparison
-from seatrial.converters._convert import Conversion, Hop, convert
-from seatrial.converters._converter import Converter, StandIn
-from seatrial.converters._route import Route, all_converters, find_route, what_it_lacks
-from seatrial.converters._staging import publish, staging
+The names are looked up when they are first used: children of converters import this package in environments
+that have their framework and little else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seatrial.converters._compare import Comparison
+    from seatrial.converters._convert import Conversion, Hop, convert
+    from seatrial.converters._converter import Converter, StandIn
+    from seatrial.converters._route import Route, all_converters, find_route, what_it_lacks
+    from seatrial.converters._staging import publish, staging
 
 __all__ = [
     "Comparison",
@@ -20,3 +30,24 @@ __all__ = [
     "staging",
     "what_it_lacks",
 ]
+
+_HOMES = {
+    "Comparison": "_compare",
+    "Conversion": "_convert",
+    "Converter": "_converter",
+    "Hop": "_convert",
+    "StandIn": "_converter",
+    "convert": "_convert",
+    "publish": "_staging",
+    "staging": "_staging",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name from the file that defines it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'seatrial.converters' has no attribute '{name}'")
+    home = importlib.import_module(f"seatrial.converters.{_HOMES.get(name, '_route')}")
+    value = getattr(home, name)
+    globals()[name] = value
+    return value

@@ -11,10 +11,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seatrial.errors import SeatrialError
+from seatrial.errors import ModelError, SeatrialError
 
 _PR_SET_PDEATHSIG = 1
 _MEMORY = 32 << 30
+
+
+class Refused(ModelError):
+    """The child cannot convert the model, and says why in words for people."""
 
 
 def answer(arguments: list[str], work: Callable[[Mapping[str, Any]], dict[str, Any]]) -> int:

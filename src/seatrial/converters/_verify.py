@@ -85,7 +85,9 @@ def same_interface(source: Artifact, result: Artifact) -> None:
     ]
     if wanted.keys() != got.keys() or differ:
         raise ModelError(f"not converted: the result takes {got} instead of {wanted}")
-    if len(source.outputs) != len(result.outputs):
+    # A class tells its outputs only by answering; `compare` counts those.
+    told = source.outputs and result.outputs
+    if told and len(source.outputs) != len(result.outputs):
         raise ModelError(
             f"not converted: the result has {len(result.outputs)} outputs instead of {len(source.outputs)}"
         )
@@ -121,6 +123,9 @@ def verify(
         ) from error
     with session:
         for each in answers:
+            if narrower := _narrower(result, each.feeds):
+                source.notes.append(f"{each.case}: not compared, the {result.format} result takes {narrower}")
+                continue
             try:
                 got = session.run(each.feeds)
             except (EngineFailure, ContractViolation) as error:
@@ -134,7 +139,21 @@ def verify(
                 where = _parted(source.artifact, before, result, each.feeds, tolerance=tolerance)
                 raise _refusal(each.case, comparison.problem + (f"; {where}" if where else ""))
             comparisons.append(comparison)
+    if not comparisons:
+        raise ModelError(
+            f"not converted: no batch could be compared ({source.notes[-1]})",
+            hint="give samples of the shapes that the result was fixed to",
+        )
     return tuple(comparisons)
+
+
+def _narrower(result: Artifact, feeds: Mapping[str, Array]) -> str:
+    """What a result takes whose free dimensions were fixed, when a batch is of another size; else empty."""
+    for spec in result.inputs:
+        pairs = zip(spec.shape, feeds[spec.name].shape, strict=False)
+        if any(isinstance(each, int) and each != size for each, size in pairs):
+            return f"{spec.name} {list(spec.shape)} only"
+    return ""
 
 
 def faint_note(comparisons: Sequence[Comparison]) -> list[str]:

@@ -94,4 +94,4 @@ def _fix(model: Any, inputs: list[Any], sizes: _Sizes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(answer(_work))
+    sys.exit(answer(sys.argv[1:], _work))
