@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seatrial import lazy
-from seatrial.converters._quantizing_child import answer
+from seatrial.converters._answering import answer
 from seatrial.converters._calibration_file import read_feeds
 from seatrial.converters._onnx_costs import judged
 from seatrial.converters._onnx_quantizing import name_nodes

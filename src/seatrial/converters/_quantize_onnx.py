@@ -10,7 +10,7 @@ from typing import Any
 
 from seatrial import lazy
 from seatrial.converters import _onnx_quantizing as tool
-from seatrial.converters._quantizing_child import answer
+from seatrial.converters._answering import answer
 from seatrial.converters._calibration_file import read_feeds
 from seatrial.converters._onnx_costs import layer_costs
 from seatrial.errors import UnsupportedModel

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seatrial import lazy
-from seatrial.converters._quantizing_child import answer
+from seatrial.converters._answering import answer
 from seatrial.converters._calibration_file import read_feeds
 from seatrial.errors import UnsupportedModel
 
