@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from seatrial.contract import Contract
 from seatrial.contract.feeds import batches_freely
 from seatrial.model import Artifact
-from seatrial.runtimes import Precision, Runtime, SessionOptions, all_runtimes, native_precision
+from seatrial.runtimes import Precision, Runtime, SessionOptions, native_precision
 
 LARGEST_BATCH = 32
 # What is worth trying of each engine's own switches, beside all of them as they are by default. A third
@@ -120,39 +120,30 @@ class Refused:
     why: str
 
 
-def setups(variant: Variant, *, cores: int) -> Iterator[Setup | Refused]:
-    """Every way to run a variant on this machine, the default one first.
+def native_setup(variant: Variant, runtime: str) -> Setup:
+    """A variant as a server runs it when nobody says anything."""
+    return Setup(variant, runtime, "int8" if variant.native == "int8" else "float32")
+
+
+def setups(variant: Variant, runtime: Runtime, *, cores: int) -> Iterator[Setup]:
+    """Every way to run a variant in one runtime, the default one first.
 
     Args:
         variant: The model.
+        runtime: That runs its format.
         cores: Of the target; so many threads at most.
     """
-    fitting = [each for each in all_runtimes().values() if variant.artifact.format in each.formats]
-    for runtime in fitting:
-        what = f"{variant.name}: {runtime.name}"
-        if runtime.emulated:
-            yield Refused(what, "its processor is emulated here: its times would say nothing")
-        elif not runtime.available():
-            yield Refused(what, f"not installed ({runtime.how_to_get()})")
-        else:
-            yield from _of_runtime(variant, runtime, cores)
-    if not fitting:
-        yield Refused(variant.name, f"no runtime runs {variant.artifact.format} models")
-
-
-def _of_runtime(variant: Variant, runtime: Runtime, cores: int) -> Iterator[Setup]:
-    asked: Precision = "int8" if variant.native == "int8" else "float32"
-    native = variant.native in ("float32", "int8")
-    precisions = (asked, *(_PRECISIONS.get(runtime.name, ()) if native and asked == "float32" else ()))
+    plain = native_setup(variant, runtime.name)
+    lower = _PRECISIONS.get(runtime.name, ()) if variant.native == "float32" else ()
     for threads in _doubling(cores):
-        for precision in precisions:
-            yield Setup(variant, runtime.name, precision, threads)
+        for precision in (plain.precision, *lower):
+            yield replace(plain, precision=precision, threads=threads)
         for switches in _SWITCHES.get(runtime.name, ()):
             # One thread has no pool of others that could spin.
             if threads > 1 or "spinning" not in switches:
-                yield Setup(variant, runtime.name, asked, threads, engine=switches)
+                yield replace(plain, threads=threads, engine=switches)
         if runtime.name in _UNOPTIMIZED:
-            yield Setup(variant, runtime.name, asked, threads, optimize=False)
+            yield replace(plain, threads=threads, optimize=False)
 
 
 def batch_sizes(contract: Contract, variants: Sequence[Variant], *, largest: int) -> tuple[int, ...]:

@@ -13,7 +13,6 @@ from seatrial.errors import NotFound
 
 if TYPE_CHECKING:
     from seatrial.checks._finding import Chart
-    from seatrial.checks._finding import Chart
     from seatrial.checks._report import Report
 
 # A rendering is imported when it is asked for: the template engine of the page costs time at start.
