@@ -32,6 +32,7 @@ COMMANDS = {
     "inspect": ("inspect", "Say what a model is, without running it."),
     "contract": ("contract", "Write or show the contract of a model."),
     "convert": ("convert", "Convert a model, and believe the result only when compared."),
+    "quantize": ("quantize", "Make a model smaller, and deliver it only when the drop is surely small."),
     "diagnose": ("diagnose", "Find out why a deployed model differs from its training side."),
     "infer": ("infer", "Run samples through the contract's pipeline and the model."),
     "bundle": ("bundle", "Make a bundle of a model: everything that a stranger needs."),
