@@ -19,6 +19,7 @@ from typing import IO, Any
 import numpy as np
 
 from seatrial import lazy
+from seatrial.errors import ModelError
 from seatrial.runtimes._engine import Array
 
 # Under these keys trainers keep the weights beside the optimizer's state.
@@ -42,7 +43,7 @@ _NUMPY_MODULES = {
 _NUMPY_NAMES = {"_reconstruct", "scalar", "_frombuffer"}
 
 
-class SourceError(Exception):
+class SourceError(ModelError):
     """The code or the weights of a source are at fault; the text says which and why."""
 
 

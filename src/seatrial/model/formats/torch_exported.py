@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -105,13 +106,25 @@ def _graph(program: Mapping[str, Any]) -> Graph:
                 hint,
             )
         )
+    inputs, outputs = list(_specs(signature, "input", values)), list(_specs(signature, "output", values))
     told = text(program.get("torch_version", "version not recorded"), "torch_version")
     return Graph(
         version=f"torch.export {told[:40]}",
-        inputs=tuple(_specs(signature, "input", values)),
-        outputs=tuple(_specs(signature, "output", values)),
+        inputs=_batch_named(inputs, inputs),
+        outputs=_batch_named(outputs, inputs),
         operators=tuple(_operators(graph)),
         problems=tuple(problems),
+    )
+
+
+def _batch_named(specs: list[TensorSpec], inputs: list[TensorSpec]) -> tuple[TensorSpec, ...]:
+    """The symbol of the batch by that name: programs keep none of those that were given when they were made."""
+    symbol = next((each.shape[0] for each in inputs if each.batch_is_free), None)
+    if symbol is None:
+        return tuple(specs)
+    return tuple(
+        replace(each, shape=tuple("batch" if size == symbol else size for size in each.shape))
+        for each in specs
     )
 
 

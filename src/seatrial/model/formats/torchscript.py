@@ -9,17 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from seatrial.contract.tensor import TensorSpec
+from seatrial.contract.tensor import DTYPES, TensorSpec
 from seatrial.model.artifact import Artifact, ModelFile, Operator
 from seatrial.model.formats._assemble import assemble, broken
 from seatrial.model.formats._bytes import head, our_errors, size_of
 from seatrial.model.formats._format import Format, Garbled
 from seatrial.model.formats._graph import Graph
-from seatrial.model.formats._probe import printable
+from seatrial.model.formats._probe import load_json, member, printable, sequence, text
 from seatrial.model.formats._torch_weights import parameters, read_entry
 
 MAX_ENTRIES = 100_000
 MAX_CODE = 32 << 20
+MAX_SPECS = 1 << 20
+_SPECS = "/extra/seatrial.json"
 _FORWARD = "def forward(self"
 MAX_SIGNATURE = 4096
 _ARGUMENT = re.compile(r"(\w+):\s*([\w.]+(?:\[[^\]]*\])?)")
@@ -64,10 +66,14 @@ def read(path: Path) -> Artifact:
         with our_errors(path), _archive(path) as archive:
             code = _code(archive)
             version = _version(archive)
+            recorded = _recorded(archive)
             weights, problems = parameters(archive, path)
     except Garbled as error:
         return broken(path, error, format_name="torchscript", files=files)
     inputs, outputs = _signature(code)
+    note = "by the signature of forward; dtypes and shapes are not recorded"
+    if recorded and len(recorded) == len(inputs):
+        inputs, note = recorded, "as seatrial recorded them"
     calls = Counter(_CALL.findall(code))
     graph = Graph(
         version=version,
@@ -78,7 +84,7 @@ def read(path: Path) -> Artifact:
             for name, times in sorted(calls.items())
             for index in range(times)
         ),
-        metadata={"inputs and outputs": "by the signature of forward; dtypes and shapes are not recorded"},
+        metadata={"inputs and outputs": note},
     )
     return assemble(
         path, graph, format_name="torchscript", files=files, parameters=weights, problems=problems
@@ -103,6 +109,23 @@ def _version(archive: zipfile.ZipFile) -> str:
             text = read_entry(archive, entry, 64).decode("ascii", "replace").strip()
             return f"TorchScript {printable(text)[:20]}"
     return "TorchScript, version not recorded"
+
+
+def _recorded(archive: zipfile.ZipFile) -> tuple[TensorSpec, ...]:
+    """The inputs as the converter to TorchScript writes them beside the code; empty in other archives."""
+    entry = next((each for each in archive.infolist() if each.filename.endswith(_SPECS)), None)
+    if entry is None:
+        return ()
+    told = sequence(member(load_json(read_entry(archive, entry, MAX_SPECS)), "inputs", _SPECS), "inputs")
+    found = []
+    for each in told:
+        name, dtype = (text(member(each, key, "an input"), key) for key in ("name", "dtype"))
+        shape = sequence(member(each, "shape", "an input"), "shape")
+        whole = all(size is None or (isinstance(size, int | str) and size is not True) for size in shape)
+        if dtype not in DTYPES or not whole:
+            raise Garbled(f"'{_SPECS}' has an input of dtype {dtype!r} and shape {str(shape)[:80]}")
+        found.append(TensorSpec(name, dtype, tuple(shape)))
+    return tuple(found)
 
 
 def _signature(code: str) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
