@@ -131,7 +131,7 @@ class Zygote:
             self.end()
             raise MissingDependency(
                 f"{self._runtime.name} cannot be imported by '{python}': {message['error']}",
-                hint=f"pip install 'seatrial[{self._runtime.extra}]' there",
+                hint=f"there: {self._runtime.how_to_get()}",
             )
         return str(message["ready"])
 
