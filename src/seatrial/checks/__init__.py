@@ -29,7 +29,7 @@ from seatrial.checks._latency_statistics import (
 from seatrial.checks._metrics import Evaluation, evaluate
 from seatrial.checks._pictures import picture, tile
 from seatrial.checks._profile import Profile, load_profile, profile_names
-from seatrial.checks._render import FORMATS, drawing, render, stylesheet
+from seatrial.checks._render import FORMATS, drawing, legend, render, stylesheet
 from seatrial.checks._render._columns import padded, width
 from seatrial.checks._render._escape import one_line, visible
 from seatrial.checks._report import CheckResult, Report
@@ -83,7 +83,6 @@ __all__ = [
     "accepted_model",
     "all_checks",
     "calibrated",
-    "chart_svg",
     "clopper_pearson",
     "compare",
     "compare_blocks",
@@ -97,6 +96,7 @@ __all__ = [
     "from_json",
     "interleaved",
     "judge",
+    "legend",
     "load",
     "load_profile",
     "merge",

@@ -36,6 +36,11 @@ class Block:
         """The median run."""
         return float(np.median(self.seconds))
 
+    @cached_property
+    def mean(self) -> float:
+        """The mean run: what throughput is made of."""
+        return float(np.mean(self.seconds))
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -45,7 +50,8 @@ class Figures:
         p50: Milliseconds of a call, with its interval.
         p90: Likewise.
         p99: Likewise; its upper bound is infinite under 368 runs.
-        throughput: Rows a second of one engine that is kept busy.
+        throughput: Rows a second of one engine that is kept busy: of the middle block, so that a stall of the
+            machine counts in one block and not in all.
         memory: MB resident.
         unique: MB that no other process shares.
         runs: That were measured.
@@ -105,7 +111,7 @@ class Record:
         every = self.seconds()
         p50, p90, p99 = (_milliseconds(quantile(every, q)) for q in (0.5, 0.9, 0.99))
         last = self.blocks[max(self.blocks)]
-        rate = self.point.batch * len(every) / float(every.sum())
+        rate = 1 / self.typical("throughput")
         return Figures(p50, p90, p99, rate, last.memory / 1e6, last.unique / 1e6, len(every))
 
     def cost(self, figure: str, rounds: Sequence[int]) -> Seconds:
@@ -114,7 +120,7 @@ class Record:
         if figure == "memory":
             return np.array([each.memory for each in blocks], "float64")
         if figure == "throughput":
-            return np.array([each.middle / self.point.batch for each in blocks], "float64")
+            return np.array([each.mean / self.point.batch for each in blocks], "float64")
         if figure == "p50":
             return np.array([each.middle for each in blocks], "float64")
         return np.array([np.quantile(each.seconds, QUANTILES[figure]) for each in blocks], "float64")

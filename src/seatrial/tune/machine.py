@@ -1,4 +1,4 @@
-"""The machine a deployment is tuned for: this one or a smaller one of its kind, never one that is not here."""
+"""The machine that is tuned for: this one or a smaller one of its kind, never one that is not here."""
 
 from __future__ import annotations
 

@@ -58,18 +58,16 @@ def drawing(chart: Chart, *, language: str = "en") -> str:
     return str(drawn.svg(chart, words.Words(language)))
 
 
+def legend(chart: Chart) -> str:
+    """The signs and names of a chart's series as an HTML list; empty when there is only one."""
+    drawn = importlib.import_module(f"{__name__}._svg")
+    signs = [
+        f"<li>{drawn.swatch(place, chart.mark)}{escape(one_line(each.name))}</li>"
+        for place, each in enumerate(chart.series)
+    ]
+    return f'<ul class="legend">{"".join(signs)}</ul>' if len(signs) > 1 else ""
+
+
 def stylesheet() -> str:
     """The look of the report's page; other pages of Seatrial wear it too."""
     return (resources.files(__name__) / "report.css").read_text("utf-8")
-
-
-def chart_svg(chart: Chart, *, language: str = "en") -> str:
-    """A chart as inline SVG and its legend as a list, for other pages that wear the report's stylesheet."""
-    drawing = importlib.import_module(f"{__name__}._svg")
-    words = importlib.import_module(f"{__name__}._words").Words(language)
-    signs = [
-        f"<li>{drawing.swatch(place, chart.mark)}{escape(one_line(each.name))}</li>"
-        for place, each in enumerate(chart.series)
-    ]
-    legend = f'<ul class="legend">{"".join(signs)}</ul>' if len(signs) > 1 else ""
-    return f"{drawing.svg(chart, words)}{legend}"

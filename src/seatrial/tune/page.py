@@ -1,0 +1,125 @@
+"""A tuning as one page: self-contained, without a script, in the report's clothes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+
+import jinja2
+from markupsafe import Markup
+
+from seatrial import __version__
+from seatrial.checks import Chart, Series, Text, drawing, legend, stylesheet, visible
+from seatrial.tune.result import Candidate, Tuning
+
+_OWN_CSS = """
+.panel { background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
+.panel { padding: 6px 24px 20px; }
+tr.best th, tr.best td { font-weight: 650; }
+figure.wide { max-width: 760px; margin: 12px auto; }
+"""
+_MOST_SERIES = 5  # colors of the stylesheet, less the one of the recommendation
+
+
+def to_html(found: Tuning) -> str:
+    """The page."""
+    css = stylesheet() + _OWN_CSS
+    return _template().render(
+        t=found,
+        best=found.recommendation.candidate if found.recommendation else None,
+        columns=COLUMNS,
+        rows=[table_row(each) for each in found.front],
+        measured=[(visible(str(point)), *_speed(figures), why) for point, figures, why in found.measured],
+        charts=[Markup(drawing(each) + legend(each)) for each in charts(found)],  # noqa: S704 - escaped where it is drawn
+        titles=[each.title.en for each in charts(found)],
+        say=visible,
+        verdict="PASS" if found.recommendation else "FAIL",
+        headline=headline(found),
+        version=__version__,
+        css=css,
+        style_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
+    )
+
+
+def headline(found: Tuning) -> str:
+    """The answer in one sentence."""
+    if found.recommendation is not None:
+        return found.recommendation.sentence
+    if found.nearest is None:
+        return f"Nothing that answers well enough could be measured for {found.goal}."
+    told = ", ".join(_reached(found.nearest, each.figure) for each in found.goal.bounds)
+    return f"Nobody reaches {found.goal}. Nearest: {found.nearest.point}: {told}."
+
+
+def _reached(candidate: Candidate, figure: str) -> str:
+    units = {"throughput": "/s", "memory": " MB"}
+    return f"{figure} {candidate.figures.value(figure):.4g}{units.get(figure, ' ms')}"
+
+
+COLUMNS = (
+    "point", "p50 ms", "p99 ms", "rows/s", "RSS MB", "USS MB", "accuracy", "95 %", "drop",
+)  # fmt: skip
+
+
+def table_row(each: Candidate) -> tuple[str, ...]:
+    """One candidate in words, by `COLUMNS`."""
+    score, drop = each.judgment.score.value, each.judgment.drop
+    return (
+        visible(str(each.point)),
+        *_speed(each.figures),
+        f"{score.value:.4f}",
+        f"{score.low:.4f} to {score.high:.4f}",
+        "same outputs" if each.judgment.same else f"{drop.value:+.4f} ({drop.low:+.4f} to {drop.high:+.4f})",
+    )
+
+
+def _speed(figures: object) -> tuple[str, ...]:
+    names = ("p50", "p99", "throughput", "memory", "unique")
+    return tuple(f"{_value(figures, name):.4g}" for name in names)
+
+
+def _value(figures: object, name: str) -> float:
+    found = getattr(figures, name)
+    return float(getattr(found, "value", found))
+
+
+def charts(found: Tuning) -> list[Chart]:
+    """Latency against throughput: all points by engine, and the front with the recommendation."""
+    engines: dict[str, list[tuple[float, float]]] = {}
+    for point, figures, _ in found.measured:
+        name = f"{point.setup.runtime} {point.setup.precision}"
+        engines.setdefault(name, []).append((figures.p50.value, figures.throughput))
+    kept = sorted(engines, key=lambda name: -len(engines[name]))[:_MOST_SERIES]
+    others = [pair for name, pairs in engines.items() if name not in kept for pair in pairs]
+    every = [_series(name, engines[name]) for name in kept]
+    if others:
+        every.append(_series("others", others))
+    best = found.recommendation.candidate if found.recommendation else found.nearest
+    line = [(each.figures.p50.value, each.figures.throughput) for each in found.front]
+    shown = [_series("front", line)]
+    if best is not None:
+        name = "recommended" if found.recommendation else "nearest"
+        shown.append(_series(name, [(best.figures.p50.value, best.figures.throughput)]))
+    return [
+        _chart("Every point that was measured", every),
+        _chart("The front: nobody beats these in latency, throughput, memory and answers", shown),
+    ]
+
+
+def _series(name: str, pairs: list[tuple[float, float]]) -> Series:
+    return Series(name, tuple(x for x, _ in pairs), tuple(y for _, y in pairs))
+
+
+def _chart(title: str, series: list[Series]) -> Chart:
+    labels = ("latency of a call, P50 ms", "rows a second")
+    return Chart(Text(title, title), "scatter", *labels, tuple(series), x_log=True, y_log=True)
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string((resources.files("seatrial.tune") / "page.html.j2").read_text("utf-8"))
