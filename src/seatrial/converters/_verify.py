@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from seatrial.contract.sample import Array
 from seatrial.converters._batches import batches
@@ -49,7 +49,8 @@ class Source:
         """
         if self._answers is None:
             with open_session(self.artifact, "auto", _PLAIN) as session:
-                self._answers = list(self._ask(session))
+                cases = batches(self.artifact, self._samples, seed=self._seed)
+                self._answers = list(self._ask(session, cases))
             if not self._answers:
                 raise ModelError(
                     "not converted: no batch could be compared"
@@ -58,9 +59,29 @@ class Source:
                 )
         return self._answers
 
-    def _ask(self, session: Session) -> list[Answered]:
+    def made_for(self, result: Artifact) -> Sequence[Answered]:
+        """Made-up batches of the shapes that a result was fixed to, with what the source answers.
+
+        Raises:
+            ModelError: It takes none of them.
+        """
+        shapes = {each.name: each.shape for each in result.inputs}
+        like = replace(
+            self.artifact,
+            inputs=tuple(replace(each, shape=shapes[each.name]) for each in self.artifact.inputs),
+        )
+        with open_session(self.artifact, "auto", _PLAIN) as session:
+            answered = self._ask(session, batches(like, [], seed=self._seed))
+        if not answered:
+            raise ModelError(
+                f"not converted: no batch could be compared ({self.notes[-1]})",
+                hint="give samples of the shapes that the result was fixed to",
+            )
+        return answered
+
+    def _ask(self, session: Session, cases: Iterable[tuple[str, dict[str, Array], bool]]) -> list[Answered]:
         answered = []
-        for case, feeds, real in batches(self.artifact, self._samples, seed=self._seed):
+        for case, feeds, real in cases:
             try:
                 answered.append(Answered(case, feeds, [each.copy() for each in session.run(feeds)]))
             except (EngineFailure, ContractViolation) as error:
@@ -114,7 +135,7 @@ def verify(
         ModelError: It does not load, fails, or answers otherwise; the message names the operator.
     """
     comparisons = []
-    answers = source.answers()
+    answers = _fitting(source, result)
     try:
         session = open_session(result, "auto", _PLAIN)
     except EngineFailure as error:
@@ -123,9 +144,6 @@ def verify(
         ) from error
     with session:
         for each in answers:
-            if narrower := _narrower(result, each.feeds):
-                source.notes.append(f"{each.case}: not compared, the {result.format} result takes {narrower}")
-                continue
             try:
                 got = session.run(each.feeds)
             except (EngineFailure, ContractViolation) as error:
@@ -139,12 +157,19 @@ def verify(
                 where = _parted(source.artifact, before, result, each.feeds, tolerance=tolerance)
                 raise _refusal(each.case, comparison.problem + (f"; {where}" if where else ""))
             comparisons.append(comparison)
-    if not comparisons:
-        raise ModelError(
-            f"not converted: no batch could be compared ({source.notes[-1]})",
-            hint="give samples of the shapes that the result was fixed to",
-        )
     return tuple(comparisons)
+
+
+def _fitting(source: Source, result: Artifact) -> Sequence[Answered]:
+    """The batches that a result takes, some of whose dimensions may have been fixed."""
+    narrower = {each.case: _narrower(result, each.feeds) for each in source.answers()}
+    others = [case for case, taken in narrower.items() if taken]
+    if others:
+        source.notes.append(
+            f"not compared, since the {result.format} result takes {narrower[others[0]]}: {', '.join(others)}"
+        )
+    fitting = [each for each in source.answers() if not narrower[each.case]]
+    return fitting or source.made_for(result)
 
 
 def _narrower(result: Artifact, feeds: Mapping[str, Array]) -> str:

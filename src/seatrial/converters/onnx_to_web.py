@@ -16,6 +16,7 @@ from seatrial.converters import _child
 from seatrial.converters._batches import invented
 from seatrial.converters._compare import compare
 from seatrial.converters._converter import Converter
+from seatrial.converters._shapes import shapes_of
 from seatrial.errors import ModelError, UnsupportedModel, UsageError
 from seatrial.model import open_model
 from seatrial.model.artifact import Artifact
@@ -61,7 +62,7 @@ def make(
             "graph": str(artifact.graph.resolve()),
             "target": str(model),
             "batch": chosen["batch"],
-            "shapes": _shapes(chosen["shapes"]),
+            "shapes": shapes_of(chosen["shapes"]),
             "metadata": {"seatrial.source": artifact.digest, "seatrial.converter": f"seatrial {__version__}"},
         },
         tool="the writer of models for web pages",
@@ -99,17 +100,6 @@ def _possible(artifact: Artifact, providers: Sequence[str], chosen: Mapping[str,
             f"a page has no arrays of {', '.join(odd)}",
             hint="text is tokenized before the model, in the page",
         )
-
-
-def _shapes(given: str) -> dict[str, list[int]]:
-    shapes = {}
-    for each in filter(None, (part.strip() for part in given.split(";"))):
-        name, _, sizes = each.rpartition(":")
-        parts = sizes.split("x")
-        if not name or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
-            raise UsageError(f"'{each}' is no shape", hint="write it as image:1x3x224x224")
-        shapes[name] = [int(part) for part in parts]
-    return shapes
 
 
 def _within(size: int, budget: float, artifact: Artifact) -> None:

@@ -84,7 +84,15 @@ class BrowserEngine(Engine):
         server, task, at = self._server, self._task, self._server.address
         if task.format == "paddlejs":
             server.folders["model"] = self._model.graph.parent
-            return self._ask("load", {"scripts": _scripts(at), "model": f"{at}model/"})
+            return self._ask(
+                "load",
+                {
+                    "scripts": _scripts(at),
+                    "model": f"{at}model/",
+                    "row": self._model.row,
+                    "result": self._model.result,
+                },
+            )
         # Under the same name as before: the page fetches it once.
         server.offered = {"graph": graph} if graph else {}
         server.files = {"graph": self._model.graph} | {each.name: each for each in self._model.beside}
@@ -163,10 +171,15 @@ class BrowserEngine(Engine):
             raise UsageError("no model is loaded")
         told = ", ".join(json.dumps(each) for each in arguments)
         try:
-            return self._browser.evaluate(f'import("{self._driver}").then(driver => driver.{name}({told}))')
+            answer = self._browser.evaluate(f'import("{self._driver}").then(driver => driver.{name}({told}))')
         except PageError as error:
             said = [each for each in self._browser.said() if each not in str(error)]
             raise PageError("; ".join([str(error), *said[-3:]])) from error
+        wrong = self._browser.said()
+        if wrong and self._task.format == "paddlejs":
+            # It goes on after an operator that it does not have or cannot compile.
+            raise PageError("; ".join(wrong[:3]))
+        return answer
 
 
 @dataclass(frozen=True)
@@ -177,11 +190,15 @@ class _Model:
         graph: Its graph file.
         beside: Files with weights that the graph names.
         rows: Rows that one run takes; 0 for any number.
+        row: Shape of the input, where the page cannot tell.
+        result: Shape of the output, where the page cannot tell.
     """
 
     graph: Path
     beside: tuple[Path, ...] = ()
     rows: int = 0
+    row: tuple[int, ...] = ()
+    result: tuple[int, ...] = ()
 
 
 def _model_of(task: Task, provider: str) -> _Model:
@@ -199,21 +216,32 @@ def _model_of(task: Task, provider: str) -> _Model:
     if task.external:
         raise UsageError("a model in memory only, with weights beside its graph, does not go into a page")
     graph = Path(task.graph)
-    if task.format in ("web", "paddlejs"):
+    if task.format == "paddlejs":
+        row, result = _paddle_shapes(json.loads(graph.read_text("utf-8")))
+        return _Model(graph, rows=1, row=row, result=result)
+    if task.format == "web":
         told = json.loads(graph.read_text("utf-8"))
-        mine = told if task.format == "web" else told["seatrial"]
-        if task.format == "paddlejs":
-            return _Model(graph, rows=1)
-        if provider not in mine["providers"]:
+        if provider not in told["providers"]:
             raise UsageError(
-                f"this page's model does not run on {provider}: WebGL takes fixed shapes only",
-                hint="make it again with the option batch=1",
+                f"this model was made for {', '.join(told['providers'])}, not for {provider}",
+                hint=f"make it again with the option providers={provider}; WebGL wants batch=1 too",
             )
-        return _Model(graph.parent / mine["model"]["file"], rows=mine["rows"])
+        return _Model(graph.parent / told["model"]["file"], rows=told["rows"])
     beside = (Path(task.weights),) if task.weights and task.weights != task.graph else ()
     if sum(each.stat().st_size for each in (graph, *beside)) > _LARGEST:
         raise UsageError("a model over 2 GB does not fit into a page")
     return _Model(graph, beside)
+
+
+def _paddle_shapes(told: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of input and output: they come as numbers in a row from the page."""
+    variables = (
+        told["vars"] if isinstance(told["vars"], dict) else {each["name"]: each for each in told["vars"]}
+    )
+    feed = told.get("feedShape") or {}
+    row = variables.get("image", {}).get("shape") or [1, feed["fc"], feed["fh"], feed["fw"]]
+    fetch = next(each for each in told["ops"] if each["type"] == "fetch")
+    return tuple(row), tuple(variables[fetch["inputs"]["X"][0]]["shape"])
 
 
 def _scripts(address: str) -> list[str]:
@@ -263,4 +291,5 @@ RUNTIME = BrowserRuntime(
     tool="chromium",
     bounded=False,
     asked_only=True,
+    twin="onnxruntime",
 )
