@@ -29,6 +29,8 @@ FILES = {"weights.pdparams"}
 MADE_UP = {
     "consistency.{name}": ["repeat", "batch-invariance", "permutation"],
     "consistency.{question.id}": ["repeat", "batch-invariance", "permutation"],
+    "consistency.also-{name}": ["arm64-onnxruntime", "browser"],
+    "consistency.{side.variant.id}": ["also-arm64-onnxruntime", "also-browser"],
     "consistency.{variant.id}": ["paddle", "paddle-no-onednn", "onnxruntime-threads-2", "openvino"],
     "deployment.{library}": ["glibc", "glibcxx"],
     "interface.{kind}": ["inputs", "outputs"],

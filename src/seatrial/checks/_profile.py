@@ -26,6 +26,8 @@ class Profile:
         runtime: The runtime that production uses; `auto` is the first that runs the artifact.
         runtimes: Runtimes that must agree with it (those that are installed are run; a required one
             that is not installed is NOT_EXERCISED).
+        also: Runtimes on other processors and in browsers that are asked a few samples: the release is for
+            those too, and an int8 model has to be equal to the bit there.
         required: Checks (`accuracy`) or findings (`security.membership-inference`) that must end PASS or
             WARN, else the gate says no.
         precision: Declared numeric precision: `float32`, `float16`, `int8`; chooses the tolerances.
@@ -40,6 +42,7 @@ class Profile:
     required: frozenset[str]
     precision: str = "float32"
     threads: int = 1
+    also: tuple[str, ...] = ()
     engine: Mapping[str, Scalar] = field(default_factory=dict)
     limits: Mapping[str, Scalar] = field(default_factory=dict)
 
@@ -54,6 +57,7 @@ class _ProfileFile(BaseModel):
     required: frozenset[str]
     precision: Literal["float32", "float16", "bfloat16", "int8"] = "float32"
     threads: int = 1
+    also: tuple[str, ...] = ()
     engine: dict[str, str | int | float | bool | None] = {}
     limits: dict[str, str | int | float | bool | None] = {}
 

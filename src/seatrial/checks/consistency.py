@@ -10,6 +10,7 @@ from seatrial.checks._finding import Control, Finding, Text, Verdict
 from seatrial.checks._golden_finding import golden_finding
 from seatrial.checks._inference import Predictions
 from seatrial.checks._poison import CHINESE, poisoned
+from seatrial.checks._processors import processor_findings
 from seatrial.checks._self_findings import range_findings, self_findings
 from seatrial.checks._trial import INPUTS, Check, Trial, measured
 from seatrial.checks._variants import Variant, judge, measure
@@ -23,6 +24,7 @@ def _run(trial: Trial) -> list[Finding]:
     return [
         reference_finding(ground, judged),
         *(each.finding for each in judged),
+        *processor_findings(trial, ground),
         *self_findings(trial, ground),
         *range_findings(trial, ground),
         golden_finding(trial, ground),

@@ -6,7 +6,7 @@ import shlex
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from seatrial.cli.baseline import find_baseline, store_option
 from seatrial.cli.main import GATE_SAID_NO
 
 if TYPE_CHECKING:
-    from seatrial.checks import Candidate, Check, CheckResult, Report
+    from seatrial.checks import Candidate, Check, CheckResult, Profile, Report
     from seatrial.contract import Contract
     from seatrial.model import Artifact
 
@@ -43,6 +43,7 @@ class Request:
     limit: int | None
     cache: Path | None
     diagnose: bool = False
+    also: tuple[str, ...] = ()
 
 
 @click.command("check")
@@ -58,6 +59,12 @@ class Request:
 )
 @click.option(
     "--profile", default="cpu-server", show_default=True, help="Deployment target: a name or a .yaml file."
+)
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="RUNTIME",
+    help="Ask this one a few samples too: another processor, a browser; may be repeated, or a,b.",
 )
 @click.option("--baseline", help="Compare with this accepted baseline.")
 @click.option("--fast/--full", "fast", default=True, help="The short tier, or the long one.  [default: fast]")
@@ -150,7 +157,7 @@ def _candidate(request: Request, artifact: Artifact, contract: Contract, progres
     from seatrial.checks import Candidate, load_profile
     from seatrial.contract import read_held_out
 
-    profile = load_profile(request.profile)
+    profile = _with_others(load_profile(request.profile), request.also)
     baseline = find_baseline(request.store, request.baseline) if request.baseline else None
     progress.say(f"reading the held-out set {request.data}")
     held_out = read_held_out(request.data, contract=contract, members=request.members, limit=request.limit)
@@ -166,6 +173,20 @@ def _candidate(request: Request, artifact: Artifact, contract: Contract, progres
         full=request.full,
         seed=request.seed,
     )
+
+
+def _with_others(profile: Profile, also: tuple[str, ...]) -> Profile:
+    """The profile with the runtimes that were named on top of its own.
+
+    Raises:
+        NotFound: There is no such runtime.
+    """
+    from seatrial import extensions
+
+    names = [name for each in also for name in each.split(",") if name]
+    for name in names:
+        extensions.get("seatrial.runtimes", "RUNTIME", name)
+    return replace(profile, also=tuple(dict.fromkeys((*profile.also, *names))))
 
 
 def _as_typed() -> str:

@@ -140,6 +140,7 @@ class Runtime:
         emulated: Whether its times say nothing: never timed, never recommended.
         asked_only: Whether it is taken only when it is named, or when nothing else runs the format: what
             starts a browser or an emulator is no surprise.
+        twin: Of a runtime on another processor: the one that is the same engine on this one.
         around: Wrappers around the engine in each worker, the innermost first.
     """
 
@@ -158,6 +159,7 @@ class Runtime:
     bounded: bool = True
     emulated: bool = False
     asked_only: bool = False
+    twin: str = ""
 
     def interpreter(self) -> str:
         """A Python of another environment that runs this engine, or empty: `SEATRIAL_PADDLE_PYTHON`."""

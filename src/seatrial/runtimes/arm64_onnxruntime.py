@@ -38,4 +38,5 @@ RUNTIME = Runtime(
     bounded=False,
     emulated=True,
     asked_only=True,
+    twin="onnxruntime",
 )

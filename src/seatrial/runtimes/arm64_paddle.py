@@ -37,4 +37,5 @@ RUNTIME = Runtime(
     bounded=False,
     emulated=True,
     asked_only=True,
+    twin="paddle",
 )
