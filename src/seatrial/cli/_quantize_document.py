@@ -22,6 +22,7 @@ from seatrial.text import Text
 from seatrial.tune import Attempt, Paired, Quantized, Score, most_costly_first
 
 SCHEMA = "seatrial/quantization/1"
+_OWN_CSS = "\n.panel svg.chart { display: block; width: 100%; max-width: 640px; }\n"
 _SHOWN = 24  # layers in the picture; the table has all
 
 
@@ -115,7 +116,7 @@ def _paired(pair: Paired | None) -> dict[str, Any] | None:
 
 def as_page(found: Quantized) -> str:
     """The page: self-contained, without a script, in the report's clothes."""
-    css = stylesheet()
+    css = stylesheet() + _OWN_CSS
     order = most_costly_first(found.costs)
     winner = found.winner
     return _template().render(

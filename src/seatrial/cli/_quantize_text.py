@@ -43,7 +43,7 @@ def verdict(found: Quantized) -> str:
         return "accepted, and faster than float on this machine."
     floating, source = found.floating.format, found.source.format
     keep = "keep float32" if floating == source else f"keep float32, converted to {floating},"
-    return (
-        f"accepted, but this hardware gains nothing by it: {keep} here, unless size is what counts or it "
-        "will run elsewhere."
-    )
+    winner = found.winner.artifact if found.winner else None
+    smaller = winner is not None and winner.size < found.floating.size
+    unless = "size is what counts or it will run elsewhere" if smaller else "it will run elsewhere"
+    return f"accepted, but this hardware gains nothing by it: {keep} here, unless {unless}."

@@ -15,7 +15,7 @@ from seatrial.converters._calibration_file import write_feeds
 from seatrial.converters.quantize_onnx import LayerCost, layer_costs
 from seatrial.errors import EngineFailure, SeatrialError, UnsupportedModel, UsageError
 from seatrial.model import Artifact, open_model
-from seatrial.runtimes import SessionOptions, native_precision
+from seatrial.runtimes import SessionOptions, available_runtimes, native_precision
 from seatrial.tune._calibration import Split, prepared
 from seatrial.tune._finetune import finetuned
 from seatrial.tune._recipe import Recipe, converter_of, options_of
@@ -79,8 +79,8 @@ class Quantized:
         attempts: Every candidate, in the order they were judged.
         winner: The one that may be delivered, or None.
         costs: What each layer costs alone; empty where nothing had to be put back and none were asked for.
-        against_float: Winner in turn with `floating` on the winner's runtime.
-        against_source: Winner in turn with the source on its own, where that is another.
+        against_float: Winner in turn with `floating`, on the winner's runtime where that runs it.
+        against_source: Winner in turn with the source on its own runtime, where that is another pair.
         notes: What could not be done, and why.
         why: Why nothing is delivered; empty when something is.
         delivered: The result in its place, or None.
@@ -102,8 +102,9 @@ class Quantized:
 
     @property
     def gains(self) -> bool | None:
-        """Whether it is surely faster than float here; None when it was not timed."""
-        return None if self.against_float is None else self.against_float.faster
+        """Whether it is surely faster than float here, as given and as converted; None when not timed."""
+        timed = [each for each in (self.against_float, self.against_source) if each is not None]
+        return all(each.faster for each in timed) if self.against_float else None
 
 
 @dataclass
@@ -309,13 +310,17 @@ def _timed(work: _Work, found: Quantized) -> Quantized:
     feed: Mapping[str, Array] = work.feeds[0]
     after = Runner(winner.artifact, winner.score.runtime, options_to_run(winner.artifact))
     source = Runner(found.source, found.reference.runtime, SessionOptions())
-    floating = Runner(found.floating, available_runtime(found.floating), SessionOptions())
+    runtimes = available_runtimes(found.floating)
+    same = winner.score.runtime if winner.score.runtime in runtimes else available_runtime(found.floating)
+    floating = Runner(found.floating, same, SessionOptions())
     work.progress("in turn with the float model")
     against_float, note = tried(floating, after, feed)
     against_source, other = (None, "")
-    if found.floating.digest != found.source.digest:
+    if (found.floating.digest, same) != (found.source.digest, found.reference.runtime):
         against_source, other = tried(source, after, feed)
     notes = [each for each in (note, other) if each]
+    if after.options.precision == "int8":
+        notes.append("run it with precision int8: otherwise Paddle simulates the integers in float, slower")
     return replace(
         found, against_float=against_float, against_source=against_source, notes=(*work.notes, *notes)
     )
