@@ -132,8 +132,8 @@ def _scripted(torch: Any, model: Any, example: tuple[Any, ...]) -> tuple[Any, st
         frozen_at = str(frozen[0].message).partition(".")[0]
         said = str(error).strip().partition("\n")[0]
         raise Refused(
-            f"a trace would freeze what depends on data ({frozen_at}), and TorchScript cannot compile it: {said}",
-            hint="write the branch with torch.where or torch.cond, or annotate forward() for torch.jit.script",
+            f"a trace would freeze what depends on data ({frozen_at}), and it cannot be compiled: {said}",
+            hint="write the branch with torch.where or torch.cond, or annotate it for torch.jit.script",
         ) from error
 
 

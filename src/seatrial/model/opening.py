@@ -16,7 +16,10 @@ from seatrial.model.formats._bytes import is_regular, our_errors
 from seatrial.model.formats._format import Format
 
 MAX_LISTED = 10_000
-_READS = "Seatrial reads Paddle (.json or .pdmodel with .pdiparams), ONNX, TorchScript and OpenVINO IR"
+_READS = (
+    "Seatrial reads Paddle (.json or .pdmodel with .pdiparams), ONNX, OpenVINO IR, PyTorch (TorchScript, .pt2), "
+    "TensorFlow (SavedModel, .keras, .tflite), and checkpoints with a .source.yaml that names their class"
+)
 # A file of such a name that no reader knows any more is most likely a damaged graph; but any other
 # `.json` is configuration, so that one needs parameters of its name beside it.
 _ALWAYS_GRAPH = (".pdmodel", ".onnx")
@@ -165,8 +168,6 @@ def _old_layouts(folder: Path, files: Iterable[Path]) -> None:
             f"{folder} is a model in the layout of Paddle 1: `__model__` and one file a parameter",
             hint="load it with Paddle 2 and save it with paddle.static.save_inference_model",
         )
-    if "saved_model.pb" in names:
-        raise UnsupportedModel(f"{folder} is a TensorFlow SavedModel", hint="convert it to ONNX with tf2onnx")
 
 
 def _listing(folder: Path, *, deep: bool = False) -> list[Path]:

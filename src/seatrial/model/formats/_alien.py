@@ -13,7 +13,11 @@ _SAVE_AGAIN = "download the file itself: what was saved is a page or a placehold
 
 # First bytes, what it is, what to do.
 _MAGIC = (
-    (b"\x89HDF\r\n\x1a\n", "a Keras or HDF5 file", "convert it to ONNX with tf2onnx"),
+    (
+        b"\x89HDF\r\n\x1a\n",
+        "a Keras or HDF5 file",
+        "load it with Keras and save it as .keras, or export a SavedModel",
+    ),
     (b"\x93NUMPY", "a NumPy array", "give the model; arrays go to --data"),
     (b"\x1f\x8b", "a gzip archive", "unpack it first"),
     (b"BZh", "a bzip2 archive", "unpack it first"),
@@ -26,10 +30,7 @@ _MAGIC = (
     (b"SEASEAL1", "a sealed file", "give the bundle it is in, and the key that opens it: --unseal-key"),
     (b"\xff\xd8\xff", "a JPEG picture", "give the model file; pictures go to --data"),
 )
-_INSIDE = (
-    (4, b"TFL3", "a TensorFlow Lite model", "convert the original to ONNX"),
-    (257, b"ustar", "a tar archive", "unpack it first"),
-)
+_INSIDE = ((257, b"ustar", "a tar archive", "unpack it first"),)
 
 
 def recognise(path: Path) -> tuple[str, str] | None:
@@ -95,8 +96,6 @@ def _zip(path: Path) -> tuple[str, str]:
             "a PyTorch checkpoint (a pickle in a zip), not a static export",
             "export with torch.jit.save or torch.onnx.export",
         )
-    if any(name.endswith(".keras") or name == "model.weights.h5" for name in names):
-        return "a Keras model", "convert it to ONNX with tf2onnx"
     if names and all(name.endswith(".npy") for name in names):
         return "NumPy arrays (.npz)", "give the model; arrays go to --data"
     return "a zip archive", "unpack it first"

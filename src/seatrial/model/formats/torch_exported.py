@@ -118,7 +118,7 @@ def _graph(program: Mapping[str, Any]) -> Graph:
 
 
 def _batch_named(specs: list[TensorSpec], inputs: list[TensorSpec]) -> tuple[TensorSpec, ...]:
-    """The symbol of the batch by that name: programs keep none of those that were given when they were made."""
+    """The symbol of the batch by that name: programs keep no names of dimensions."""
     symbol = next((each.shape[0] for each in inputs if each.batch_is_free), None)
     if symbol is None:
         return tuple(specs)
