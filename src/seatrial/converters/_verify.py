@@ -10,7 +10,7 @@ from seatrial.converters._batches import batches
 from seatrial.converters._compare import SMALLEST_SCALE, Comparison, compare
 from seatrial.errors import ContractViolation, EngineFailure, ModelError, SeatrialError
 from seatrial.model.artifact import Artifact
-from seatrial.runtimes import Session, SessionOptions, first_divergence, open_session
+from seatrial.runtimes import Session, SessionOptions, first_divergence, flow_of, open_session
 
 # Both as they are written: fusion on either side is another question than conversion. Plain engines take
 # long over large models.
@@ -209,7 +209,7 @@ def _parted(
                 ours = session.trace(feeds)
         except SeatrialError:
             continue
-        found = first_divergence(ours, theirs, tolerance=tolerance)
+        found = first_divergence(ours, theirs, tolerance=tolerance, flow=flow_of(artifact, ours))
         if found.first is not None:
             # Some operators show no output (Paddle's rnn): then the culprit lies between two that do.
             after = f" (the last that agrees is {found.last_good.label})" if found.last_good else ""
