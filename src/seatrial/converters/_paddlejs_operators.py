@@ -336,6 +336,7 @@ RULES: dict[str, Rule] = {
     "hard_sigmoid": _activation(slope=0.2, offset=0.5),
     "hard_swish": _activation(threshold=6.0, scale=6.0, offset=3.0),
     "matmul_v2": _matmul,
+    "max_pool2d_with_index": _pool2d,
     "mul": _matmul,
     "pool2d": _pool2d,
     "relu": _activation(),

@@ -37,7 +37,10 @@ def make(
     spec, output = artifact.inputs[0], artifact.outputs[0]
     program = Program(spec.name, _shape(artifact, shapes_of(chosen["shapes"])), _constants(artifact))
     for each in operators(artifact):
-        RULES[each.type](program, Node(each))
+        try:
+            RULES[each.type](program, Node(each))
+        except KeyError as error:
+            raise Node(each).refused(f"takes {error}, a second output or one of a loop") from error
     if output.name not in program.names:
         raise UnsupportedModel("the answer does not depend on the input", hint=_ONLY_WEB)
     about = {

@@ -92,7 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(found, bytes):
             self._answer(HTTPStatus.OK, found, "application/octet-stream")
             return
-        kind = _TYPES.get(Path(self.path).suffix or found.suffix, "application/octet-stream")
+        named = Path(self.path.partition("?")[0])
+        kind = _TYPES.get(named.suffix or found.suffix, "application/octet-stream")
         self._answer(HTTPStatus.OK, found.read_bytes(), kind)
 
     def do_POST(self) -> None:
