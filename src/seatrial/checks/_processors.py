@@ -94,7 +94,7 @@ def _asked(trial: Trial, ground: Ground, side: _Side) -> Finding:
     variant = side.variant
     exact = side.precision == "int8"
     try:
-        samples = _affordable(side, ground.samples, full=trial.full)
+        samples = _affordable(side, trial.held_out.samples, full=trial.full)
         given = predictions(side.trial, variant.runtime, variant.options, samples)
         if exact:
             plain = SessionOptions(threads=trial.profile.threads)

@@ -27,6 +27,7 @@ from seatrial.checks._probing import spread
 from seatrial.checks._service import ServiceTimes, measure_service
 from seatrial.checks._trial import INPUTS, Check, SessionPool, Trial, measured
 from seatrial.errors import EngineFailure
+from seatrial.runtimes import all_runtimes
 
 SAMPLES = 8
 SERVICE_SECONDS = {False: 1.2, True: 8.0}
@@ -36,6 +37,9 @@ _services: WeakKeyDictionary[SessionPool, ServiceTimes] = WeakKeyDictionary()
 
 def _run(trial: Trial) -> list[Finding]:
     findings = [environment_finding()]
+    known = all_runtimes().get(production_runtime(trial))
+    if known is not None and known.emulated:
+        return [*findings, _emulated(known.name)]
     try:
         asked = predictions(trial, samples=spread(trial.held_out.samples, SAMPLES))
         feeds = [
@@ -77,6 +81,23 @@ def _nothing_to_time(why: str) -> Finding:
         examined=0,
         cause=Text("The held-out set does not fit the contract.", "留出数据与契约不符。"),
         fix=Text("See the checks interface and accuracy.", "请查看接口检查与准确率检查。"),
+    )
+
+
+def _emulated(runtime: str) -> Finding:
+    return Finding(
+        "performance.service",
+        Verdict.NOT_EXERCISED,
+        Text(
+            f"{runtime} is emulated here: times of an emulated processor say nothing, and none were taken.",
+            f"{runtime} 在本机为仿真运行：仿真处理器的耗时毫无意义，因此未计时。",
+        ),
+        examined=0,
+        cause=Text("The processor of the release is not this machine's.", "发布所用的处理器并非本机处理器。"),
+        fix=Text(
+            "Run this check on the device itself, with its own runtime.",
+            "请在设备本身上以其自己的运行时执行此检查。",
+        ),
     )
 
 
