@@ -94,6 +94,10 @@ def _cleaned(request: Mapping[str, Any]) -> dict[str, Any]:
         sizes = each.type.tensor_type.shape.dim
         if sizes and sizes[0].dim_param and told:
             sizes[0].dim_param = "batch"
+    used = {node.domain for node in model.graph.node}
+    unused = [each for each in model.opset_import if each.domain and each.domain not in used]
+    for each in unused:
+        model.opset_import.remove(each)
     del model.metadata_props[:]
     model.doc_string = model.graph.doc_string = ""
     for key, value in request["metadata"].items():

@@ -17,8 +17,8 @@ from seatrial.model.formats._format import Format
 
 MAX_LISTED = 10_000
 _READS = (
-    "Seatrial reads Paddle (.json or .pdmodel with .pdiparams), ONNX, OpenVINO IR, PyTorch (TorchScript, .pt2), "
-    "TensorFlow (SavedModel, .keras, .tflite), and checkpoints with a .source.yaml that names their class"
+    "Seatrial reads Paddle (.json or .pdmodel with .pdiparams), ONNX, OpenVINO IR, PyTorch (TorchScript, "
+    ".pt2), TensorFlow (SavedModel, .keras, .tflite), and checkpoints with a .source.yaml for their class"
 )
 # A file of such a name that no reader knows any more is most likely a damaged graph; but any other
 # `.json` is configuration, so that one needs parameters of its name beside it.

@@ -63,9 +63,11 @@ def operators(path: Path) -> tuple[Operator, ...]:
 
 def in_order(names: Iterable[str]) -> list[str]:
     """Outputs of a signature, which has no order of its own: `output_2` before `output_10`."""
-    return sorted(
-        names, key=lambda each: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", each)]
-    )
+    return sorted(names, key=lambda each: [_part(part) for part in re.split(r"(\d+)", each)])
+
+
+def _part(text: str) -> tuple[int, str]:
+    return (int(text), "") if text.isdigit() else (0, text)
 
 
 def _beside(path: Path) -> list[ModelFile]:
