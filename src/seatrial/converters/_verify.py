@@ -10,7 +10,7 @@ from seatrial.converters._batches import batches
 from seatrial.converters._compare import SMALLEST_SCALE, Comparison, compare
 from seatrial.errors import ContractViolation, EngineFailure, ModelError, SeatrialError
 from seatrial.model.artifact import Artifact
-from seatrial.runtimes import Session, SessionOptions, first_divergence, flow_of, open_session
+from seatrial.runtimes import Session, SessionOptions, first_divergence, flow_of, hidden_before, open_session
 
 # Both as they are written: fusion on either side is another question than conversion. Plain engines take
 # long over large models.
@@ -211,9 +211,12 @@ def _parted(
             continue
         found = first_divergence(ours, theirs, tolerance=tolerance, flow=flow_of(artifact, ours))
         if found.first is not None:
-            # Some operators show no output (Paddle's rnn): then the culprit lies between two that do.
+            named = found.first.label
+            # Paddle's rnn shows no output: it is as suspect as what reads it.
+            if hidden := hidden_before(artifact, ours, found.first.label):
+                named = f"{hidden[-1]} (which shows no output) or {named}"
             after = f" (the last that agrees is {found.last_good.label})" if found.last_good else ""
-            return f"the first operator that diverges is {found.first.label}{after}"
+            return f"the first operator that diverges is {named}{after}"
     return ""
 
 

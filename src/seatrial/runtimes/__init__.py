@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seatrial.runtimes._engine import Runtime
     from seatrial.runtimes._feed_check import Checked, FeedCheck, shape_of
     from seatrial.runtimes._feeds import checked, length_input
-    from seatrial.runtimes._flow import flow_of
+    from seatrial.runtimes._flow import flow_of, hidden_before
     from seatrial.runtimes._lots import Lot, Portion, joined
     from seatrial.runtimes._open import all_runtimes, available_runtimes, open_session, runnable
     from seatrial.runtimes._pool import Pool
@@ -51,6 +51,7 @@ __all__ = [
     "describe",
     "first_divergence",
     "flow_of",
+    "hidden_before",
     "inherited_environment",
     "joined",
     "length_input",
@@ -79,6 +80,7 @@ _HOMES = {
     "describe": "_words",
     "first_divergence": "_divergence",
     "flow_of": "_flow",
+    "hidden_before": "_flow",
     "inherited_environment": "_process",
     "joined": "_lots",
     "length_input": "_feeds",

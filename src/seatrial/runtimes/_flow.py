@@ -11,6 +11,9 @@ from seatrial.model.artifact import Artifact, Operator
 from seatrial.runtimes._session import OperatorOutput
 
 
+_BUNDLES = ("combine", "split")
+
+
 def flow_of(artifact: Artifact, traced: Sequence[OperatorOutput]) -> dict[str, tuple[str, ...]]:
     """From the label of each traced operator to the labels of those whose outputs reach it.
 
@@ -44,6 +47,34 @@ def flow_of(artifact: Artifact, traced: Sequence[OperatorOutput]) -> dict[str, t
         if place in labels:
             flow[labels[place]] = tuple(behind)
     return flow
+
+
+def hidden_before(artifact: Artifact, traced: Sequence[OperatorOutput], label: str) -> tuple[str, ...]:
+    """Operators right before a traced one that show no output themselves, such as Paddle's `rnn`.
+
+    Only those that compute something from the input: constants, reshaped weights and what merely bundles
+    values are no suspects.
+    """
+    try:
+        listed = [each for each in operators_of(artifact) if not each.scope]
+    except SeatrialError:
+        return ()
+    labels = _labels(listed, traced)
+    made = {output: place for place, each in enumerate(listed) for output in each.outputs if output}
+    fed = {each.name for each in artifact.inputs}
+    computing: list[bool] = []
+    for each in listed:
+        makers = [made[name] for name in each.inputs if made.get(name, len(listed)) < len(computing)]
+        computing.append(any(name in fed for name in each.inputs) or any(computing[at] for at in makers))
+    waiting = [place for place, known in labels.items() if known == label]
+    hidden: set[int] = set()
+    while waiting:
+        for name in listed[waiting.pop()].inputs:
+            maker = made.get(name)
+            if maker is not None and maker not in labels and maker not in hidden and computing[maker]:
+                hidden.add(maker)
+                waiting.append(maker)
+    return tuple(listed[place].name for place in sorted(hidden) if listed[place].type not in _BUNDLES)
 
 
 def _labels(listed: Sequence[Operator], traced: Sequence[OperatorOutput]) -> Mapping[int, str]:
