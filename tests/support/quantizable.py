@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from seatrial.contract import Contract, HeldOut, Sample, TensorSpec, digest_of_samples
+from seatrial.contract import Contract, HeldOut, Pipeline, Sample, StepCall, TensorSpec, digest_of_samples
 
 CLASSES, FEATURES = 4, 8
 
@@ -74,6 +74,7 @@ def contract() -> Contract:
         task="classification",
         inputs=(TensorSpec("x", "float32", ("batch", FEATURES), "NC"),),
         outputs=(TensorSpec("y", "float32", ("batch", CLASSES), "NC"),),
+        postprocess=Pipeline((StepCall("topk", {"k": 1}),)),
         labels=tuple("abcd"),
     )
 

@@ -62,7 +62,7 @@ class Attempt:
 
     def words(self, max_drop: float) -> str:
         """One line for people."""
-        left = f"{len(self.keep)} layers left in float" if self.keep else "all in integers"
+        left = f"{len(self.keep)} layers left in float" if self.keep else "every layer"
         return f"{left}: {self.problem or (self.drop.words(max_drop) if self.drop else '')}"
 
 
@@ -178,6 +178,11 @@ def quantize(
         work = _Work(artifact, contract, split, recipe, folder, progress, feeds, scorer, deadline)
         reference = scorer.score(artifact)
         progress(f"source: {reference}")
+        if not reference.mean:
+            raise UsageError(
+                "the source answers none of these samples rightly, so there is nothing that it could lose",
+                hint="see: seatrial check; labels, preprocessing or postprocessing are not the model's",
+            )
         found = Quantized(recipe, split, artifact, reference, artifact)
         too_few = _too_few(reference, recipe)
         if too_few:
