@@ -11,7 +11,7 @@ from seatrial.model.artifact import Artifact, Operator
 from seatrial.runtimes._session import OperatorOutput
 
 
-_BUNDLES = ("combine", "split")
+_BUNDLES = ("builtin.combine", "builtin.split")  # of Paddle 3: several values as one
 
 
 def flow_of(artifact: Artifact, traced: Sequence[OperatorOutput]) -> dict[str, tuple[str, ...]]:
