@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from seatrial.cli._code import code_options, contract_beside, named_model
 from seatrial.cli._resolve import contract_of
 from seatrial.errors import UsageError
+
+if TYPE_CHECKING:
+    from seatrial.contract.sample import Array
 
 
 @click.command("convert")
@@ -26,6 +32,7 @@ from seatrial.errors import UsageError
 @click.option(
     "--contract", "given", type=click.Path(path_type=Path), help="[default: found beside the model]"
 )
+@code_options
 @click.option("--via", multiple=True, metavar="FORMAT", help="Pass this format on the way; may be repeated.")
 @click.option(
     "--option",
@@ -46,6 +53,10 @@ def command(
     target: str,
     data: Path | None,
     given: Path | None,
+    weights: Path | None,
+    inputs: tuple[str, ...],
+    arguments: tuple[str, ...],
+    framework: str | None,
     via: tuple[str, ...],
     options: tuple[str, ...],
     out: Path | None,
@@ -55,27 +66,37 @@ def command(
     The way may lead over other formats: it is printed first, and the result of every step is compared with
     MODEL before the next one begins. Converters run in processes of their own; a result that differs is
     refused, with the first operator that diverges, and nothing is written.
+
+    MODEL may also be a class and its checkpoint, as training left them: net.py:Digits with --weights and one
+    --input for each of forward's parameters. Its code runs in processes of its own too.
     """
     from seatrial.cli.inspect import human_size
     from seatrial.contract import feeds_of, read_held_out
     from seatrial.converters import convert
     from seatrial.model import open_model
 
-    artifact = open_model(model)
-    folder = out or artifact.graph.parent.with_name(f"{artifact.graph.resolve().parent.name}-{target}")
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty", hint="give another folder with -o")
-    contract, _ = contract_of(artifact, given)
-    held_out = read_held_out(data, contract=contract, limit=64) if data else None
-    result = convert(
-        artifact,
-        target,
-        folder,
-        samples=feeds_of(contract, held_out) if held_out else [],
-        options=_named(options),
-        via=via,
-        progress=lambda text: click.echo(f"  {text}", err=True),
-    )
+    with named_model(model, weights=weights, inputs=inputs, arguments=arguments, framework=framework) as (
+        opened,
+        home,
+    ):
+        artifact = open_model(opened)
+        graph = home if home != opened else artifact.graph
+        folder = out or graph.parent.with_name(f"{graph.resolve().parent.name}-{target}")
+        if folder.exists() and any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty", hint="give another folder with -o")
+        samples: Sequence[Mapping[str, Array]] = ()
+        if data:
+            contract, _ = contract_of(artifact, given or contract_beside(home))
+            samples = feeds_of(contract, read_held_out(data, contract=contract, limit=64))
+        result = convert(
+            artifact,
+            target,
+            folder,
+            samples=samples,
+            options=_named(options),
+            via=via,
+            progress=lambda text: click.echo(f"  {text}", err=True),
+        )
     click.echo(
         f"wrote {result.artifact.graph} ({human_size(result.artifact.size)}, {result.artifact.version})"
     )
