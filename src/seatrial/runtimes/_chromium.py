@@ -128,6 +128,13 @@ class Chromium:
         self._said.clear()
         return told
 
+    def close(self) -> None:
+        """Ends the browser; a worker that ends takes its own along."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._commands)
+        os.close(self._answers)
+
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command of the protocol and its answer. Ends this process as the browser ended, if it did."""
         self._last += 1
@@ -166,7 +173,8 @@ class Chromium:
             self._process.wait()
             os._exit(1)
         if method == "Runtime.consoleAPICalled" and parameters["type"] == "error":
-            self._said.append(" ".join(str(each.get("value", "")) for each in parameters["args"]).strip())
+            said = [str(each.get("value") or each.get("description", "")) for each in parameters["args"]]
+            self._said.append(_without_stack(" ".join(said)))
         elif method == "Runtime.exceptionThrown":
             self._said.append(_thrown(parameters["exceptionDetails"]))
         elif method == "Log.entryAdded" and parameters["entry"]["level"] == "error":
@@ -183,6 +191,10 @@ def _thrown(details: dict[str, Any]) -> str:
     """What was thrown, without the stack."""
     thrown = details.get("exception", {})
     text = str(thrown.get("description") or thrown.get("value") or details.get("text", "an error"))
-    lines = text.splitlines()
+    return _without_stack(text)
+
+
+def _without_stack(text: str) -> str:
+    lines = text.strip().splitlines()
     kept = [each for each in lines if not each.lstrip().startswith("at ")]
     return "\n".join(kept or lines[:1])

@@ -38,7 +38,7 @@ def read(path: Path) -> Artifact:
         told = _told(path)
         model = _model_file(told, path)
         inner = onnx.read(model)
-        rows = integer(member(told, "rows", "web.json"), "rows")
+        rows = _rows(told)
         providers = [
             text(each, "a provider") for each in sequence(member(told, "providers", "web.json"), "it")
         ]
@@ -90,6 +90,13 @@ def _model_file(told: dict[str, Any], path: Path) -> Path:
                 f"there is no {name}", code="weights-missing", hint="copy the folder whole, as it was made"
             )
     return file
+
+
+def _rows(told: dict[str, Any]) -> int:
+    rows = integer(member(told, "rows", "web.json"), "rows")
+    if rows not in (0, 1):
+        raise Garbled(f"{rows} rows of one run, expected 1, or 0 for any")
+    return rows
 
 
 def _exchanged(told: dict[str, Any], model: Path) -> list[Problem]:
