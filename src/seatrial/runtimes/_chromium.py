@@ -19,6 +19,7 @@ from seatrial.runtimes._program import die_as, die_with_parent
 # It talks to nobody but our own server, keeps nothing, and draws only where a model asks for it.
 _FLAGS = (
     "--headless",
+    "--log-level=3",
     "--remote-debugging-pipe",
     "--no-first-run",
     "--no-default-browser-check",
