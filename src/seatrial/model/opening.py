@@ -18,13 +18,14 @@ from seatrial.model.formats._format import Format
 MAX_LISTED = 10_000
 _READS = (
     "Seatrial reads Paddle (.json or .pdmodel with .pdiparams), ONNX, OpenVINO IR, PyTorch (TorchScript, "
-    ".pt2), TensorFlow (SavedModel, .keras, .tflite), and checkpoints with a .source.yaml for their class"
+    ".pt2), TensorFlow (SavedModel, .keras, .tflite), Paddle Lite, ncnn, MNN, ExecuTorch, and checkpoints "
+    "with a .source.yaml for their class"
 )
 # A file of such a name that no reader knows any more is most likely a damaged graph; but any other
 # `.json` is configuration, so that one needs parameters of its name beside it.
-_ALWAYS_GRAPH = (".pdmodel", ".onnx")
-_PARTNERS = {".json": ".pdiparams", ".xml": ".bin"}
-_PARAMETERS = {".pdiparams": (".json", ".pdmodel"), ".bin": (".xml",), ".info": ()}
+_ALWAYS_GRAPH = (".pdmodel", ".onnx", ".nb", ".mnn", ".pte")
+_PARTNERS = {".json": ".pdiparams", ".xml": ".bin", ".param": ".bin"}
+_PARAMETERS = {".pdiparams": (".json", ".pdmodel"), ".bin": (".xml", ".param"), ".info": ()}
 
 
 def open_model(path: Path | str) -> Artifact:

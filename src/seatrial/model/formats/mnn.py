@@ -101,13 +101,13 @@ def _graph(net: Table) -> Graph:
             inputs.append(_input(each, names))
             continue
         kind = type_of(each.integer(5))
+        each.table(2)  # what it is set to has to be there
         if kind not in _CONSTANTS:
             taken, made = (_named(each.integers(field), names) for field in (0, 4))
             found.append(Operator(each.text(3) or f"{kind}:{index}", kind, {}, taken, made))
     outputs = net.texts(4)
     if not inputs or not outputs:
         raise Garbled("the graph has no input or no output")
-    maker = net.text(0)
     return Graph(
         version="MNN",
         inputs=tuple(inputs),
@@ -116,7 +116,7 @@ def _graph(net: Table) -> Graph:
         operators=tuple(found),
         metadata={
             "outputs": "by name; dtypes and shapes are not recorded",
-            **({"made for": maker} if maker else {}),
+            **{key: text for key, text in (("made for", net.text(0)), ("id", net.text(11))) if text},
         },
     )
 

@@ -196,7 +196,7 @@ def _kernel(tag: str) -> str:
         return "unknown"
     target, precision = codes
     return (
-        f"{_TARGETS.get(target, f'target {target}')} {_PRECISIONS.get(precision, f'precision {precision}')}"
+        f"{_TARGETS.get(target, f'target-{target}')} {_PRECISIONS.get(precision, f'precision-{precision}')}"
     )
 
 
