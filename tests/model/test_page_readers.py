@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from seatrial.errors import SeatrialError
 from seatrial.model import open_model, operators
 from support.browsers import save_onnx
 
@@ -133,3 +137,22 @@ def test_a_model_of_paddle_js_is_read_whoever_made_it(tmp_path):
 def test_damage_of_a_model_of_paddle_js_is_named(tmp_path, told, chunks, code):
     read = open_model(paddlejs(tmp_path / "m", told, chunks) / "model.json")
     assert code in {each.code for each in read.problems}
+
+
+@pytest.mark.parametrize("make", [web, paddlejs], ids=["web", "paddlejs"])
+@given(
+    at=st.integers(0, 700),
+    value=st.sampled_from([b"", b"[", b"0", b'"', b"null", b"-1", b"1e9", b"{}", b"9" * 30]),
+)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_the_description_says_the_reader_answers(tmp_path, make, at, value):
+    folder = tmp_path / make.__name__
+    if not folder.exists():
+        make(folder)
+    name = "web.json" if make is web else "model.json"
+    seed = (tmp_path / f"seed-{name}") if (tmp_path / f"seed-{name}").exists() else folder / name
+    data = seed.read_bytes()
+    (tmp_path / f"seed-{name}").write_bytes(data)
+    (folder / name).write_bytes(data[:at] + value + data[at + 1 :])
+    with contextlib.suppress(SeatrialError):
+        operators(open_model(folder / name))

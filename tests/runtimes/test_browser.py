@@ -12,10 +12,12 @@ import psutil
 import pytest
 from onnx import TensorProto, helper
 
+from seatrial import tools
 from seatrial.errors import EngineFailure, UsageError
 from seatrial.model import open_model
 from seatrial.runtimes import SessionOptions, available_runtimes, open_session
 from seatrial.runtimes._loopback import ISOLATION, Loopback
+from seatrial.runtimes.browser import RUNTIME
 from support.browsers import WEB, save_onnx
 
 RNG = np.random.default_rng(11)
@@ -118,6 +120,9 @@ def test_numbers_of_every_kind_cross_as_they_are_and_an_error_is_the_pages(many)
         assert told.threads == 2
         assert "onnxruntime-web 1." in told.runtime
         assert "Chrom" in told.runtime
+        everything = psutil.Process(session.pid).children(recursive=True)
+    assert everything
+    assert not psutil.wait_procs(everything, timeout=20)[1]
 
 
 @WEB
@@ -147,6 +152,18 @@ def test_webgl_takes_fixed_shapes_and_says_what_to_do_about_free_ones(tmp_path):
         pytest.raises(EngineFailure, match=r"expected shape.*--option batch=1"),
     ):
         session.run({"x": np.ones((2, 1, 8, 8), "float32")})
+
+
+def test_a_browser_is_taken_where_it_is_named(tmp_path, monkeypatch):
+    program = tmp_path / "my-browser"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("SEATRIAL_CHROMIUM", str(program))
+    assert tools.find("chromium").path == program
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("SEATRIAL_CHROMIUM", str(tmp_path / "no-browser"))
+    assert tools.find("chromium") is None
+    assert RUNTIME.how_to_get().endswith("seatrial doctor chromium | sh -eu")
 
 
 def test_what_does_not_go_is_said_before_a_browser_starts(tmp_path):

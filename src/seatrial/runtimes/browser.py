@@ -13,7 +13,7 @@ import numpy as np
 from seatrial import lazy, tools
 from seatrial.errors import UsageError
 from seatrial.runtimes._chromium import Chromium, PageError
-from seatrial.runtimes._engine import Array, Engine, Runtime, Task, Traced
+from seatrial.runtimes._engine import Array, Engine, Runtime, Task, Traced, is_in_memory
 from seatrial.runtimes._loopback import ISOLATION, Loopback
 
 _PAGE = Path(__file__).parent / "_far" / "browser"
@@ -213,8 +213,11 @@ def _model_of(task: Task, provider: str) -> _Model:
             f"{task.format} models run on {' or '.join(providers)}, not on '{provider}'",
             hint="the switch `provider` names it",
         )
-    if task.external:
-        raise UsageError("a model in memory only, with weights beside its graph, does not go into a page")
+    if task.external or (is_in_memory(task.graph) and task.format in ("web", "paddlejs")):
+        raise UsageError(
+            "a model that is in memory only does not go into a page with files beside its graph",
+            hint="unseal it into a folder, or take the .onnx model",
+        )
     graph = Path(task.graph)
     if task.format == "paddlejs":
         row, result = _paddle_shapes(json.loads(graph.read_text("utf-8")))

@@ -21,6 +21,7 @@ from seatrial.model.formats._probe import integer, load_json, mapping, member, s
 VERSION = "seatrial/paddlejs/1"
 _LARGEST = 32 << 20
 _MOST_CHUNKS = 1000
+_MOST_DIMENSIONS = 8
 _AGAIN = "copy model.json and every chunk of the same conversion together"
 
 
@@ -75,13 +76,18 @@ def _variables(told: dict[str, Any]) -> list[tuple[str, tuple[int, ...], bool]]:
     return [
         (
             text(member(each, "name", "a variable"), "its name"),
-            tuple(
-                integer(size, "a dimension") for size in sequence(member(each, "shape", "it"), "its shape")
-            ),
+            _shape(member(each, "shape", "a variable")),
             each.get("persistable") is True,
         )
         for each in listed
     ]
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    sizes = tuple(integer(each, "a dimension") for each in sequence(value, "a shape"))
+    if len(sizes) > _MOST_DIMENSIONS or any(each < 0 for each in sizes):
+        raise Garbled(f"a variable has the shape {list(sizes[:9])}")
+    return sizes
 
 
 def _parameters(
@@ -117,8 +123,8 @@ def _spec(told: dict[str, Any], side: str) -> TensorSpec:
         name, shape = text(member(spec, "name", side), side), sequence(member(spec, "shape", side), side)
     else:
         name, shape = _foreign(told, side)
-    sizes = tuple(integer(each, "a dimension") for each in shape)
-    if not sizes or any(each < 1 for each in sizes):
+    sizes = _shape(shape)
+    if 0 in (sizes or (0,)):
         raise Garbled(f"the {side} has the shape {list(sizes)}")
     return TensorSpec(name, "float32", ("batch", *sizes[1:]))
 
