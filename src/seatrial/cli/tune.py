@@ -144,7 +144,7 @@ def _show(found: Tuning) -> None:
     for left in found.refused:
         click.echo(f"  not tried: {left.what}: {left.why}")
     if not found.finished:
-        click.echo("  the budget ended before everything was told apart: what is left may be as good")
+        click.echo("  not everything could be told apart: what stayed in the race may be as good")
     click.echo(headline(found))
 
 

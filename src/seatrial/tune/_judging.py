@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seatrial.contract.sample import Array
 from seatrial.errors import SeatrialError
 from seatrial.tune._score import Ruling, Score, Scorer
 from seatrial.tune.result import Judgment
@@ -101,14 +102,14 @@ def same_outputs(one: Score, other: Score) -> bool:
         if mine is None or theirs is None:
             if mine is not theirs:
                 return False
-            continue
-        for a, b in zip(mine, theirs, strict=True):
-            if a.shape != b.shape:
-                return False
-            scale = max(float(np.abs(a).max(initial=0)), _SAME) if a.dtype.kind in "fiu" else 1.0
-            if a.dtype.kind in "fiu":
-                if float(np.abs(a.astype("float64") - b.astype("float64")).max(initial=0)) > _SAME * scale:
-                    return False
-            elif not np.array_equal(a, b):
-                return False
+        elif len(mine) != len(theirs) or not all(map(_alike, mine, theirs)):
+            return False
     return True
+
+
+def _alike(mine: Array, theirs: Array) -> bool:
+    if mine.shape != theirs.shape or mine.dtype.kind not in "fiu" or theirs.dtype.kind not in "fiu":
+        return bool(np.array_equal(mine, theirs))
+    a, b = mine.astype("float64"), theirs.astype("float64")
+    scale = max(float(np.abs(a[np.isfinite(a)]).max(initial=0)), _SAME)
+    return bool(np.allclose(a, b, rtol=0, atol=_SAME * scale, equal_nan=True))

@@ -12,13 +12,16 @@ from markupsafe import Markup
 
 from seatrial import __version__
 from seatrial.checks import Chart, Series, Text, drawing, legend, stylesheet, visible
+from seatrial.tune._record import Figures
 from seatrial.tune.result import Candidate, Tuning
+from seatrial.tune.space import Point
 
 _OWN_CSS = """
 .panel { background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 .panel { padding: 6px 24px 20px; }
 tr.best th, tr.best td { font-weight: 650; }
-figure.wide { max-width: 760px; margin: 12px auto; }
+tbody th { font-weight: 400; white-space: nowrap; } td.how { min-width: 12em; }
+table.data td.wrap { white-space: normal; min-width: 7em; }
 """
 _MOST_SERIES = 5  # colors of the stylesheet, less the one of the recommendation
 
@@ -26,14 +29,16 @@ _MOST_SERIES = 5  # colors of the stylesheet, less the one of the recommendation
 def to_html(found: Tuning) -> str:
     """The page."""
     css = stylesheet() + _OWN_CSS
+    best = found.recommendation.candidate.point if found.recommendation else None
     return _template().render(
         t=found,
-        best=found.recommendation.candidate if found.recommendation else None,
         columns=COLUMNS,
-        rows=[table_row(each) for each in found.front],
-        measured=[(visible(str(point)), *_speed(figures), why) for point, figures, why in found.measured],
-        charts=[Markup(drawing(each) + legend(each)) for each in charts(found)],  # noqa: S704 - escaped where it is drawn
-        titles=[each.title.en for each in charts(found)],
+        rows=[(each.point == best, table_row(each)) for each in found.front],
+        measured=[(*_point(point), *_speed(figures), why) for point, figures, why in found.measured],
+        charts=[
+            (each.title.en, Markup(drawing(each) + legend(each)))  # noqa: S704 - escaped where it is drawn
+            for each in charts(found)
+        ],
         say=visible,
         verdict="PASS" if found.recommendation else "FAIL",
         headline=headline(found),
@@ -59,7 +64,7 @@ def _reached(candidate: Candidate, figure: str) -> str:
 
 
 COLUMNS = (
-    "point", "p50 ms", "p99 ms", "rows/s", "RSS MB", "USS MB", "accuracy", "95 %", "drop",
+    "variant", "how", "batch", "p50 ms", "p99 ms", "rows/s", "RSS MB", "USS MB", "accuracy (95 %)", "drop",
 )  # fmt: skip
 
 
@@ -67,22 +72,27 @@ def table_row(each: Candidate) -> tuple[str, ...]:
     """One candidate in words, by `COLUMNS`."""
     score, drop = each.judgment.score.value, each.judgment.drop
     return (
-        visible(str(each.point)),
+        *_point(each.point),
         *_speed(each.figures),
-        f"{score.value:.4f}",
-        f"{score.low:.4f} to {score.high:.4f}",
+        f"{score.value:.4f} ({score.low:.4f} to {score.high:.4f})",
         "same outputs" if each.judgment.same else f"{drop.value:+.4f} ({drop.low:+.4f} to {drop.high:+.4f})",
     )
 
 
-def _speed(figures: object) -> tuple[str, ...]:
-    names = ("p50", "p99", "throughput", "memory", "unique")
-    return tuple(f"{_value(figures, name):.4g}" for name in names)
+def _point(point: Point) -> tuple[str, ...]:
+    how = str(point.setup).removeprefix(f"{point.setup.variant.name}: ")
+    return visible(point.setup.variant.name), visible(how), str(point.batch)
 
 
-def _value(figures: object, name: str) -> float:
-    found = getattr(figures, name)
-    return float(getattr(found, "value", found))
+def _speed(figures: Figures) -> tuple[str, ...]:
+    names = ("p50", "p99", "throughput", "memory")
+    return (*(_number(figures.value(name)) for name in names), _number(figures.unique))
+
+
+def _number(value: float) -> str:
+    """Four digits, never a power of ten."""
+    rounded = float(f"{value:.4g}")
+    return f"{rounded:.0f}" if rounded >= 1000 else f"{rounded:.4g}"
 
 
 def charts(found: Tuning) -> list[Chart]:
@@ -97,14 +107,15 @@ def charts(found: Tuning) -> list[Chart]:
     if others:
         every.append(_series("others", others))
     best = found.recommendation.candidate if found.recommendation else found.nearest
-    line = [(each.figures.p50.value, each.figures.throughput) for each in found.front]
+    others_of = [each for each in found.front if best is None or each.point != best.point]
+    line = [(each.figures.p50.value, each.figures.throughput) for each in others_of]
     shown = [_series("front", line)]
     if best is not None:
         name = "recommended" if found.recommendation else "nearest"
-        shown.append(_series(name, [(best.figures.p50.value, best.figures.throughput)]))
+        shown.insert(0, _series(name, [(best.figures.p50.value, best.figures.throughput)]))
     return [
+        _chart("The front", shown),
         _chart("Every point that was measured", every),
-        _chart("The front: nobody beats these in latency, throughput, memory and answers", shown),
     ]
 
 

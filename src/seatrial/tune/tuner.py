@@ -164,14 +164,16 @@ def _sentence(goal: Goal, found: Candidate, gain: PairedRatio | None, *, own_way
     if own_way and gain is not None:
         return (
             "The model as it is, on its own runtime with one thread: nothing else is surely better "
-            f"({_times(gain)} its {goal.objective})."
+            f"(the best of the others: {_times(gain)} as good)."
         )
     if own_way:
         return "The model as it is, on its own runtime with one thread: nothing else was found better."
     parts = [f"{found.point}"]
     if gain is not None:
-        better = "lower" if FIGURES[goal.objective][1] == "min" else "higher"
-        parts.append(f"{goal.objective} {_times(gain)} {better} than with the model as it is")
+        if FIGURES[goal.objective][1] == "max":
+            parts.append(f"{_times(gain)} the {goal.objective} of the model as it is")
+        else:
+            parts.append(f"the model as it is has {_times(gain)} its {goal.objective}")
     p99 = found.figures.p99
     bound = next((each for each in goal.bounds if each.figure == "p99"), None)
     if bound is not None and p99.high > bound.value:

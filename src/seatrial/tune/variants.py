@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from seatrial.contract import Contract
 from seatrial.contract.sample import Array
-from seatrial.converters import convert
+from seatrial.converters import convert, find_route
 from seatrial.errors import SeatrialError, UsageError
 from seatrial.model import Artifact, open_model
 from seatrial.runtimes import Runtime, all_runtimes
@@ -48,7 +49,12 @@ def collect(
     for runtime in _wanted(target):
         if any(each.artifact.format in runtime.formats for each in variants):
             continue
-        form = runtime.formats[0]
+        form = _nearest_format(artifact.format, runtime)
+        if not form:
+            refused.append(
+                Refused(runtime.name, f"nothing converts {artifact.format} to {runtime.formats[0]}")
+            )
+            continue
         progress(f"converting to {form} for {runtime.name}")
         try:
             made = convert(artifact, form, scratch / f"as-{form}", samples=samples, progress=progress)
@@ -57,6 +63,23 @@ def collect(
         else:
             variants.append(Variant.of(f"converted to {form}", made.artifact))
     return variants, refused
+
+
+def _not_converted(artifact: Artifact, runtime: Runtime) -> str:
+    forms = " or ".join(runtime.formats)
+    if runtime.tool:
+        # What edge devices and other frameworks run is seldom what a server is to run.
+        return f"it runs in an environment of its own: give {forms} with --also to have it tried"
+    return f"nothing here converts {artifact.format} to {forms}"
+
+
+def _nearest_format(source: str, runtime: Runtime) -> str:
+    """The format of a runtime that the cheapest road leads to; empty: there is no road."""
+    roads = []
+    for form in runtime.formats:
+        with suppress(SeatrialError):
+            roads.append((find_route(source, form).cost, form))
+    return min(roads)[1] if roads else ""
 
 
 def _beside(path: Path, contract: Contract) -> Variant:
