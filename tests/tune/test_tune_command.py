@@ -126,7 +126,7 @@ def test_nothing_is_converted_for_an_engine_in_an_environment_of_its_own(network
         scratch=tmp_path / "scratch",
     )  # fmt: skip
     reasons = {each.what: each.why for each in refused}
-    assert reasons["edge"] == "nothing converts onnx to nb"
+    assert reasons["edge"] == "nothing here converts onnx to nb"
     assert "give nb with --also" in reasons["beside"]
 
 

@@ -49,11 +49,9 @@ def collect(
     for runtime in _wanted(target):
         if any(each.artifact.format in runtime.formats for each in variants):
             continue
-        form = _nearest_format(artifact.format, runtime)
+        form = "" if runtime.tool else _nearest_format(artifact.format, runtime)
         if not form:
-            refused.append(
-                Refused(runtime.name, f"nothing converts {artifact.format} to {runtime.formats[0]}")
-            )
+            refused.append(Refused(runtime.name, _not_converted(artifact, runtime)))
             continue
         progress(f"converting to {form} for {runtime.name}")
         try:
