@@ -6,7 +6,6 @@ import struct
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from test_fuzz_readers import mutated
 
 from seatrial.errors import SeatrialError, UnsupportedModel
@@ -160,10 +159,9 @@ def test_a_vector_shared_ten_million_times_is_given_up():
     with pytest.raises(Garbled, match="announces"):
         list(Table.root(memoryview(bytes(data))).tables(0))
     ring = Table.root(memoryview(flatbuffer({0: [{} for _ in range(4000)]})))
+    ring._buffer._left = 5000
     with pytest.raises(Garbled, match="more than any model"):
-        ring._buffer._left = 5000
-        for _ in range(2):
-            list(ring.tables(0))
+        list(ring.tables(0))
 
 
 @pytest.mark.filterwarnings("ignore")
