@@ -7,11 +7,13 @@ import json
 import resource
 import signal
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from seatrial import lazy
+from seatrial.converters import _weights_aside
 
 _PR_SET_PDEATHSIG = 1
 _MEMORY = 16 << 30
@@ -47,18 +49,26 @@ def _convert(request: Mapping[str, Any]) -> dict[str, Any]:
         "enable_optimize": True,
     }
     rest = ({}, "onnxruntime", "", "", *[False])  # custom operators, target, calibration, external file, fp16
-    data = compiled.export(request["graph"], request["weights"], request["opset"], *switches.values(), *rest)
+    with tempfile.TemporaryDirectory(prefix="seatrial-weights-") as folder:
+        files = request["graph"], request["weights"]
+        if request["aside"]:
+            files = _weights_aside.without(request, Path(folder))
+        data = compiled.export(*files, request["opset"], *switches.values(), *rest)
     if not data:
         return {"error": "it wrote an empty file"}
     model = onnx.load_from_string(data)
+    del data
     _drop_identities(model.graph)
     _lift_constants(onnx, model.graph)
     _name_batch(model.graph, request["inputs"])
     for key, value in request["metadata"].items():
         model.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, request["target"])
-    return {"nodes": len(model.graph.node), "initializers": len(model.graph.initializer)}
+    if request["aside"]:
+        _weights_aside.put_back(model, request)
+    else:
+        onnx.save(model, request["target"])
+    return {}
 
 
 def _lift_constants(onnx: Any, graph: Any) -> None:

@@ -10,12 +10,15 @@ from seatrial import __version__, lazy, tools
 from seatrial.converters import _child
 from seatrial.converters._converter import Converter
 from seatrial.errors import UnsupportedModel, UsageError
-from seatrial.model.artifact import Artifact
+from seatrial.model import operators
+from seatrial.model.artifact import Artifact, Parameter
 
 # paddle2onnx 2.x reads 3.x graphs. Its way from .pdmodel writes files that no runtime loads (PP-OCRv4), so
 # those take the last release of the line before, installed in a folder of its own.
 _OPSETS = {"paddle-json": (11, 21, 17), "paddle-pdmodel": (11, 16, 16)}  # lowest, highest, default
-_LARGEST = (1 << 31) - 1
+_LARGEST = (1 << 31) - (64 << 20)
+_LARGE_MODEL, _LARGE_TENSOR = 256 << 20, 1 << 20
+_PLAIN = {"matmul", "conv2d", "depthwise_conv2d", "embedding"}
 
 
 def _opset(artifact: Artifact, options: Mapping[str, Any]) -> int:
@@ -46,8 +49,15 @@ def make(
         raise UnsupportedModel(
             "the parameters file is missing", hint="paddle2onnx would write an invalid file"
         )
-    if artifact.size > _LARGEST:
-        raise UnsupportedModel("a model over 2 GB does not fit in one .onnx file")
+    aside = _aside(artifact)
+    given = artifact.size - sum(each.nbytes for each in aside)
+    if given > _LARGEST:
+        raise UnsupportedModel(
+            f"paddle2onnx cannot write {given >> 20:,} MiB of weights: a protobuf message ends at 2 GiB",
+            hint="export with Paddle 3 (.json): its large weights need not go through the tool"
+            if legacy
+            else "run the model on the paddle runtime",
+        )
     version = side.version if side else lazy.version("paddle2onnx")
     target = folder / f"{artifact.graph.stem}.onnx"
     progress(f"paddle2onnx {version} writes opset {opset}")
@@ -59,6 +69,8 @@ def make(
             "opset": opset,
             "side": str(side.path) if side else "",
             "target": str(target),
+            "aside": [each.name for each in aside],
+            "tensors": [_told(each) for each in artifact.parameters if aside and each.file],
             "inputs": {each.name: list(each.shape) for each in artifact.inputs},
             "metadata": {
                 "seatrial.source": artifact.digest,
@@ -69,6 +81,34 @@ def make(
         timeout=float(options.get("timeout", 600)),
     )
     return target
+
+
+def _aside(artifact: Artifact) -> list[Parameter]:
+    """Weights that go around the tool: it holds each five times and knows no file over 2 GB.
+
+    Only large ones of large models, and only where they are read as they are: an RNN's are taken apart.
+    """
+    if artifact.format != "paddle-json" or artifact.size < _LARGE_MODEL:
+        return []
+    readers: dict[str, set[str]] = {}
+    for operator in operators(artifact):
+        for name in operator.inputs:
+            readers.setdefault(name, set()).add(operator.type)
+    return [
+        each
+        for each in artifact.parameters
+        if each.nbytes >= _LARGE_TENSOR and each.file is not None and readers.get(each.name, {""}) <= _PLAIN
+    ]
+
+
+def _told(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "dtype": parameter.dtype,
+        "shape": list(parameter.shape),
+        "offset": parameter.offset,
+        "nbytes": parameter.nbytes,
+    }
 
 
 CONVERTER = Converter(
