@@ -73,6 +73,14 @@ def test_free_dimensions_get_their_sizes(tmp_path):
     assert result.inputs[0].shape == ("batch", 1, 8, 6)
 
 
+def test_a_name_that_stands_for_several_sizes_is_no_name(tmp_path):
+    nodes = [helper.make_node("Relu", ["x"], ["y"])]
+    spec = [TensorProto.FLOAT, ["?", 3, "?", "?"]]
+    model = open_model(save_onnx(tmp_path / "q.onnx", nodes, [("x", *spec)], [("y", *spec)]))
+    inside = open_model(made(model, tmp_path / "out", shapes="x:1x3x48x192").weights)
+    assert inside.inputs[0].shape == inside.outputs[0].shape == (1, 3, 48, 192)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

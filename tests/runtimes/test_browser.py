@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from seatrial import tools
+from seatrial.converters import convert
 from seatrial.errors import EngineFailure, UsageError
 from seatrial.model import open_model
 from seatrial.runtimes import SessionOptions, available_runtimes, open_session
@@ -133,6 +134,19 @@ def test_a_page_without_the_headers_has_one_thread_and_says_so(many):
         told = session.exercise
     assert told.threads == 1
     assert any("COOP and COEP" in each for each in told.notes)
+
+
+@WEB
+@pytest.mark.slow
+def test_the_engines_own_format_runs_in_a_page_too(tmp_path):
+    model = convert(convolution(tmp_path, 1), "ort", tmp_path / "ort").artifact
+    feeds = {"x": RNG.random((1, 1, 8, 8), "float32")}
+    with open_session(model, "onnxruntime") as session:
+        (here,) = session.run(feeds)
+    with open_session(model, "browser") as session:
+        np.testing.assert_allclose(session.run(feeds)[0], here, atol=1e-6)
+        with pytest.raises(UsageError, match="traced with ONNX models"):
+            session.trace(feeds)
 
 
 def convolution(folder: Path, batch):

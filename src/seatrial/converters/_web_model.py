@@ -21,7 +21,7 @@ def _work(request: Mapping[str, Any]) -> dict[str, Any]:
     names = {each.name for each in model.graph.initializer}
     inputs = [each for each in model.graph.input if each.name not in names]
     sizes = _sizes(inputs, request)
-    if sizes.named or sizes.unnamed:
+    if sizes.places:
         _fix(model, inputs, sizes)
         model = onnx.shape_inference.infer_shapes(model)
     del model.metadata_props[:]
@@ -34,24 +34,25 @@ def _work(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Sizes:
-    """What free dimensions become: by the name that they share, or by input and axis."""
+    """What free dimensions become: by input and axis, and by the name that others share with them."""
 
     def __init__(self) -> None:
-        self.named: dict[str, int] = {}
-        self.unnamed: dict[tuple[str, int], int] = {}
+        self.places: dict[tuple[str, int], int] = {}
+        self._names: dict[str, set[int]] = {}
 
     def set(self, name: str, axis: int, dim: Any, size: int) -> None:
         """One dimension of one input."""
         if not _is_free(dim):
             if dim.dim_value != size:
                 raise Refused(f"dimension {axis} of '{name}' is {dim.dim_value} and cannot become {size}")
-        elif dim.dim_param:
-            if self.named.setdefault(dim.dim_param, size) != size:
-                raise Refused(
-                    f"dimension '{dim.dim_param}' cannot be both {self.named[dim.dim_param]} and {size}"
-                )
-        else:
-            self.unnamed[name, axis] = size
+            return
+        self.places[name, axis] = size
+        self._names.setdefault(dim.dim_param, set()).add(size)
+
+    def named(self, name: str) -> int | None:
+        """The size that a name stands for; some exporters call every free dimension `?`."""
+        sizes = self._names.get(name, set()) if name else set()
+        return next(iter(sizes)) if len(sizes) == 1 else None
 
 
 def _is_free(dim: Any) -> bool:
@@ -79,18 +80,18 @@ def _sizes(inputs: list[Any], request: Mapping[str, Any]) -> _Sizes:
 def _fix(model: Any, inputs: list[Any], sizes: _Sizes) -> None:
     for each in inputs:
         for axis, dim in enumerate(each.type.tensor_type.shape.dim):
-            size = sizes.named.get(dim.dim_param) if dim.dim_param else sizes.unnamed.get((each.name, axis))
+            size = sizes.places.get((each.name, axis)) or sizes.named(dim.dim_param)
             if size is not None and _is_free(dim):
                 dim.dim_value = size
     # What was inferred for free dimensions is inferred again.
     del model.graph.value_info[:]
     for each in model.graph.output:
-        kind = each.type.tensor_type
-        for dim in kind.shape.dim:
-            if dim.dim_param in sizes.named:
-                dim.dim_value = sizes.named[dim.dim_param]
-            elif _is_free(dim) and dim.dim_param:
+        for dim in each.type.tensor_type.shape.dim:
+            if _is_free(dim):
+                size = sizes.named(dim.dim_param)
                 dim.Clear()
+                if size is not None:
+                    dim.dim_value = size
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ class BrowserEngine(Engine):
 
     def trace(self, feeds: Mapping[str, Array]) -> list[Traced]:
         """See `Engine.trace`: the graph once more, with every value an output."""
-        if self._task.format == "paddlejs" or self._provider != "wasm":
+        if self._task.format not in ("onnx", "web") or self._provider != "wasm":
             raise UsageError("a browser is traced with ONNX models and WebAssembly only")
         if self._model.rows and any(len(each) != self._model.rows for each in feeds.values()):
             raise UsageError("a model that takes one row at a time is traced with one row")
