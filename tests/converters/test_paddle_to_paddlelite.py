@@ -69,7 +69,7 @@ def test_an_arm_file_that_the_engine_would_answer_with_garbage_is_refused(arm, i
     with open_session(open_model(edge_models.digits() / "model")) as session:
         (true,) = session.run({"image": images[:4]})
     assert garbage.shape != true.shape or np.abs(garbage - true).max() > 0.5
-    with pytest.raises(UsageError, match="kernels in inference.nb are for ARM") as caught:
+    with pytest.raises(UsageError, match=r"kernels in inference\.nb are for ARM") as caught:
         open_session(arm.artifact)
     assert "target=x86" in caught.value.hint
 
@@ -100,7 +100,7 @@ def test_a_real_model_of_free_sizes_runs_at_every_size(ppocr, tmp_path):
 @pytest.mark.parametrize("quantize", ["int8", "int16"])
 def test_weights_that_lost_everything_are_refused(quantize, images, tmp_path):
     """The optimiser ends with 0 and says nothing: what it made answers with noise."""
-    with pytest.raises(ModelError, match="differ|NaN"):
+    with pytest.raises(ModelError, match=r"differ|NaN"):
         convert(
             open_model(edge_models.digits() / "model"),
             "paddlelite",
@@ -114,7 +114,7 @@ def test_weights_that_lost_everything_are_refused(quantize, images, tmp_path):
 def test_the_death_of_the_optimiser_has_a_name(tmp_path, monkeypatch):
     monkeypatch.setattr(paddle_to_paddlelite, "patched", lambda data: (data, {}))
     source = open_model(edge_models.digits() / "model")
-    with pytest.raises(ModelError, match="Paddle Lite .* was killed by SIGSEGV"):
+    with pytest.raises(ModelError, match=r"Paddle Lite .* was killed by SIGSEGV"):
         convert(source, "paddlelite", tmp_path / "out", options={"target": "x86"})
     assert not (tmp_path / "out").exists()
     assert open_model(edge_models.digits() / "model").digest == source.digest
