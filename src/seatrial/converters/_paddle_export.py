@@ -52,7 +52,8 @@ def _reason(error: Exception, scratch: str) -> str:
         number = rest.partition("line ")[2].partition(",")[0]
         place = f" ({Path(file).name} line {number})"
     said = next((each for each in reversed(lines) if "Error" in each), lines[-1] if lines else "")
-    return f"forward() cannot be exported{place}: {type(error).__name__}: {said}"
+    kind = type(error).__name__
+    return f"forward() cannot be exported{place}: {kind}: {said.removeprefix(f'{kind}: ')}"
 
 
 if __name__ == "__main__":

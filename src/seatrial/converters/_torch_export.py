@@ -23,7 +23,6 @@ def _convert(request: Mapping[str, Any]) -> dict[str, Any]:
     torch: Any = lazy.load("torch", extra="torch")
     from seatrial.runtimes import _torch_module
 
-    torch.manual_seed(0)
     with tempfile.TemporaryDirectory(prefix="seatrial-source-") as scratch:
         model = _torch_module.load(request["graph"], request["format"], scratch)
         example = _example(torch, request["inputs"])

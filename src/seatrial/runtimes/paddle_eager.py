@@ -29,7 +29,6 @@ class PaddleEagerEngine(Engine):
     def load(self, task: Task) -> None:
         """See `Engine.load`."""
         self._task = task
-        self._paddle.seed(0)
         self._paddle.base.core.set_num_threads(task.threads)
         self._layer = _paddle_layer.load(task.graph, task.scratch)
         if task.precision != task.native:

@@ -30,7 +30,6 @@ class TorchEngine(Engine):
         """See `Engine.load`."""
         self._task = task
         self._torch.set_num_threads(task.threads)
-        self._torch.manual_seed(0)
         self._model = _torch_module.load(task.graph, task.format, task.scratch)
         if task.precision != task.native:
             self.notes.append(f"{task.precision} was asked for; the model runs as it is, in {task.native}")
