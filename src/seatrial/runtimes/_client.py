@@ -87,6 +87,7 @@ class WorkerSession:
             "engine": dict(engine),
             "scratch": str(self._worker.scratch),
             "external": _external(artifact) if is_in_memory(artifact.graph) else [],
+            "domains": [each.split()[0] for each in _foreign(artifact).split(", ") if each],
         }
 
     @property
@@ -337,6 +338,11 @@ def _refuse_unknown(runtime: Runtime, engine: Mapping[str, Any]) -> None:
             raise UsageError(f"{runtime.name} has no switch '{name}'", hint=f"it has: {known}")
         if not isinstance(value, kind):
             raise UsageError(f"the switch '{name}' of {runtime.name} takes a {kind.__name__}, not {value!r}")
+
+
+def _foreign(artifact: Artifact) -> str:
+    """Domains of operators that are not ONNX's own, with their versions."""
+    return artifact.metadata.get("custom domains", "")
 
 
 def _external(artifact: Artifact) -> list[dict[str, Any]]:

@@ -47,6 +47,7 @@ class Task:
         engine: Engine-specific switches.
         scratch: An empty folder of this session, deleted with it.
         external: Of a graph in memory: the tensors that lie in files beside it, as `External` has them.
+        domains: Of an ONNX graph: the domains of operators that are not ONNX's own.
     """
 
     graph: str
@@ -61,6 +62,7 @@ class Task:
     engine: Mapping[str, Any]
     scratch: str
     external: Sequence[Mapping[str, Any]] = ()
+    domains: Sequence[str] = ()
 
 
 class Engine:

@@ -13,6 +13,7 @@ from seatrial.runtimes._engine import Array, Engine, Runtime, Task, Traced, is_i
 from seatrial.runtimes._external import External, Mapped
 
 _FATAL_ONLY = 4
+_EXTENSIONS = "com.microsoft.extensions"  # a folded model decodes images with it (M26)
 _LARGEST_PROTO = (1 << 31) - 1
 
 
@@ -81,6 +82,9 @@ class OnnxRuntimeEngine(Engine):
             options.add_session_config_entry("session.load_model_format", "ORT")
         spinning = "1" if self._task.engine.get("spinning", False) else "0"
         options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
+        if _EXTENSIONS in self._task.domains:
+            extensions: Any = lazy.load("onnxruntime_extensions", extra="fold")
+            options.register_custom_ops_library(extensions.get_library_path())
         return options
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:

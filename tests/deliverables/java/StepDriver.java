@@ -82,6 +82,9 @@ public final class StepDriver {
         if (option instanceof List<?> list && type == int[].class) {
             return list.stream().mapToInt(each -> ((Number) each).intValue()).toArray();
         }
+        if (option instanceof List<?> && type == String[].class) {
+            return texts(option).toArray(new String[0]);
+        }
         if (option instanceof List<?> list) {
             return list.stream().mapToDouble(each -> ((Number) each).doubleValue()).toArray();
         }

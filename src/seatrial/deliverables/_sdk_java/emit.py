@@ -159,7 +159,7 @@ def literal(value: Any, kind: str) -> str:
     """A Python value as Java source, for a parameter of this Java type."""
     if value is None:
         return "null"
-    if kind in ("int[]", "double[]"):
+    if kind in ("int[]", "double[]", "String[]"):
         return f"new {kind} {{{', '.join(literal(each, kind[:-2]) for each in value)}}}"
     if kind.startswith("Map"):
         return "Lists.map(" + ", ".join(f"{_text(k)}, {_text(v)}" for k, v in value.items()) + ")"

@@ -60,6 +60,18 @@ public:
         notes["offset"] = Value::List{offset_.y, offset_.x};
     }
 
+    /// Takes over what a model says of its input: `source_size`, `scale` or `offset`.
+    void recall(const std::string& name, double y, double x) {
+        if (name == "source_size") {
+            sized_ = true;
+            size_ = {y, x};
+            notes[name] = Value::List{static_cast<std::int64_t>(y), static_cast<std::int64_t>(x)};
+            return;
+        }
+        (name == "scale" ? scale_ : offset_) = {y, x};
+        notes[name] = Value::List{y, x};
+    }
+
     Pair scale() const { return scale_; }
     Pair offset() const { return offset_; }
     bool knows_source() const { return sized_; }
