@@ -79,6 +79,9 @@ def test_a_name_that_stands_for_several_sizes_is_no_name(tmp_path):
     model = open_model(save_onnx(tmp_path / "q.onnx", nodes, [("x", *spec)], [("y", *spec)]))
     inside = open_model(made(model, tmp_path / "out", shapes="x:1x3x48x192").weights)
     assert inside.inputs[0].shape == inside.outputs[0].shape == (1, 3, 48, 192)
+    inside = open_model(made(model, tmp_path / "rows", batch=1).weights)
+    assert inside.inputs[0].shape[:2] == (1, 3)
+    assert not any(isinstance(each, int) for each in inside.inputs[0].shape[2:])
 
 
 @pytest.mark.parametrize(

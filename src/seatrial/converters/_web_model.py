@@ -51,7 +51,7 @@ class _Sizes:
 
     def named(self, name: str) -> int | None:
         """The size that a name stands for; some exporters call every free dimension `?`."""
-        sizes = self._names.get(name, set()) if name else set()
+        sizes = self._names.get(name, set()) if any(each.isalpha() for each in name) else set()
         return next(iter(sizes)) if len(sizes) == 1 else None
 
 
