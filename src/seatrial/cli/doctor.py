@@ -20,20 +20,37 @@ def command(*, tool: str | None) -> None:
     if tool:
         _recipe(tool)
         return
-    from seatrial import extensions
+    from seatrial.converters import all_converters, what_it_lacks
     from seatrial.runtimes import all_runtimes
     from seatrial.tools import all_tools
 
-    click.secho("Runtimes", bold=True)
-    for runtime in all_runtimes().values():
-        _line(runtime.name, runtime.version() or "there", runtime.how_to_get(), there=runtime.available())
-    click.secho("Converters", bold=True)
-    for converter in extensions.find("seatrial.converters", "CONVERTER").values():
-        _line(converter.name, "there", converter.how_to_get(), there=converter.available())
-    click.secho("Tools beside", bold=True)
-    for each in all_tools().values():
-        found = each.find()
-        _line(each.name, _where(each, found), f"seatrial doctor {each.name} | sh -eu", there=bool(found))
+    runtimes = [
+        (
+            each.name,
+            [each.version() or "installed"] if each.available() else [each.summary, each.how_to_get()],
+            each.available(),
+        )
+        for each in all_runtimes().values()
+    ]
+    _table("Runtimes", runtimes)
+    converters = []
+    for converter in all_converters().values():
+        lacks = what_it_lacks(converter)
+        way = f"{' or '.join(converter.sources)} -> {converter.target}"
+        converters.append((converter.name, [way, *lacks], not lacks))
+    _table("Converters", converters)
+    found = [(each, each.find()) for each in all_tools().values()]
+    _table(
+        "Tools beside",
+        [
+            (
+                tool.name,
+                [_where(tool, there)] if there else [tool.summary, f"seatrial doctor {tool.name} | sh -eu"],
+                bool(there),
+            )
+            for tool, there in found
+        ],
+    )
 
 
 def _recipe(name: str) -> None:
@@ -55,6 +72,13 @@ def _where(tool: Tool, found: Found | None) -> str:
     return f"{found.version or 'there'}: {tool.summary}"
 
 
-def _line(name: str, state: str, get: str, *, there: bool) -> None:
-    click.secho("  yes  " if there else "  no   ", fg="green" if there else "yellow", nl=False)
-    click.echo(f"{name:<24} {state if there else get}")
+def _table(title: str, rows: list[tuple[str, list[str], bool]]) -> None:
+    """A heading and a line for each; what is not there has the reason and the command below it."""
+    ready = sum(there for *_, there in rows)
+    click.secho(f"{title} ({ready} of {len(rows)} ready)", bold=True)
+    width = max(len(name) for name, *_ in rows)
+    for name, lines, there in rows:
+        click.secho("  yes  " if there else "  no   ", fg="green" if there else "yellow", nl=False)
+        click.echo(f"{name:<{width}}  {lines[0]}")
+        for line in lines[1:]:
+            click.echo(f"       {'':<{width}}    {line}")

@@ -51,8 +51,7 @@ def _line(room: str, extension: Any) -> str:
         state = f"installed, {extension.version()}" if extension.available() else "not installed"
         return f"{extension.summary} [{state}]"
     if room == "converters":
-        sources = " or ".join(extension.sources)
-        return f"{sources} -> {extension.target}: {extension.summary}"
+        return _converter(extension)
     if room == "steps":
         return f"{extension.summary} [{extension.stage}]"
     if room == "faults":
@@ -61,3 +60,25 @@ def _line(room: str, extension: Any) -> str:
     if room == "hypotheses":
         return f"{extension.question.en} [{extension.stage}]"
     return str(extension.summary)
+
+
+def _converter(converter: Any) -> str:
+    """From what to what, how, which options it takes, and what this machine lacks for it."""
+    from seatrial.converters import what_it_lacks
+
+    lines = [f"{' or '.join(converter.sources)} -> {converter.target}: {converter.summary}"]
+    if converter.options:
+        lines.append(
+            "--option " + ", ".join(f"{name}={_shown(each)}" for name, each in converter.options.items())
+        )
+    lines += [f"not ready here: {each}" for each in what_it_lacks(converter)]
+    return "\n    ".join(lines)
+
+
+def _shown(value: Any) -> str:
+    """A default as `--option` takes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)

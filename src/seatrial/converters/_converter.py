@@ -95,7 +95,7 @@ class Converter:
             return told
         if self._tool_is_missing():
             tool = tools.all_tools()[self.tool]
-            return f"needs the tool {tool.name} ({tool.summary}; {tool.size})"
+            return f"needs the tool {tool.name} ({tool.size})"
         return f"needs the packages of seatrial[{self.extra}]"
 
     def how_to_get(self) -> str:

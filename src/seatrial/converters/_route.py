@@ -75,9 +75,9 @@ def find_route(
 def cheapest(source: str, target: str, converters: Iterable[Converter]) -> Route | None:
     """The way of the least cost, then of the fewest steps, then the first by name; None when there is none.
 
-    Converters that keep the format (quantization, pruning) are on no way: they change what a model is.
+    Converters that keep a format (quantization, pruning) are on no way: they change what a model is.
     """
-    roads = sorted(converters, key=lambda each: each.name)
+    roads = sorted((each for each in converters if not keeps_format(each)), key=lambda each: each.name)
     tie = count()
     waiting: list[tuple[int, int, tuple[str, ...], int, Route]] = [
         (0, 0, (), next(tie), Route((source,), ()))
@@ -100,11 +100,18 @@ def cheapest(source: str, target: str, converters: Iterable[Converter]) -> Route
     return None
 
 
+def keeps_format(converter: Converter) -> bool:
+    """Whether it changes what a model is rather than how it is stored."""
+    return converter.target in converter.sources
+
+
 def verifiable(converter: Converter) -> bool:
     """Whether what it writes can be run here, or what stands in for it: an unexecuted result is no result."""
-    return converter.stand_in is not None or any(
-        converter.target in each.formats and each.available() for each in all_runtimes().values()
-    )
+    if converter.stand_in is not None:
+        return True
+    fitting = [each for each in all_runtimes().values() if converter.target in each.formats]
+    alone = all(each.asked_only for each in fitting)
+    return any(each.available() for each in fitting if alone or not each.asked_only)
 
 
 def what_it_lacks(converter: Converter) -> list[str]:
@@ -114,11 +121,11 @@ def what_it_lacks(converter: Converter) -> list[str]:
         lacks.append(f"{converter.reason()}; {converter.how_to_get()}")
     if not verifiable(converter):
         fitting = [each for each in all_runtimes().values() if converter.target in each.formats]
-        get = " or ".join(f"{each.name}: {each.how_to_get()}" for each in fitting)
-        lacks.append(
-            f"nothing here runs {converter.target}, and a result that never ran is not believed"
-            + (f"; {get}" if get else "")
-        )
+        get = "; ".join(dict.fromkeys(each.how_to_get() for each in fitting if not each.available()))
+        if not lacks or get not in lacks[0]:
+            lacks.append(
+                f"nothing here runs {converter.target}, and a result that never ran is not believed; {get}"
+            )
     return lacks
 
 
@@ -139,7 +146,7 @@ def _unreachable(source: str, target: str, converters: Sequence[Converter]) -> U
     """Why there is no way: none at all, or with what is missing on each."""
     ways = []
     for last in sorted(converters, key=lambda each: each.name):
-        if last.target != target or target in last.sources:
+        if last.target != target or keeps_format(last):
             continue
         begins = [cheapest(source, each, converters) for each in last.sources if each != source]
         if source in last.sources:
