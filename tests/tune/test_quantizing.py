@@ -162,6 +162,14 @@ def test_training_for_integers_by_a_script(source, tmp_path):
         run(source, tmp_path / "other", mode="qat")
 
 
+def test_training_data_does_not_judge(source, tmp_path):
+    with pytest.raises(UsageError, match="none of it can judge"):
+        run(source, tmp_path / "out", samples=split(quantizable.samples(400)), mode="qat")
+    both = split(quantizable.samples(30), quantizable.samples(20))
+    with pytest.raises(UsageError, match="20 samples of the training data are in the held-out set"):
+        run(source, tmp_path / "out", samples=both, mode="qat")
+
+
 def test_calibration_that_breaks_the_contract_stops_it(source, tmp_path):
     samples = apart()
     wrong = replace(samples.calibration.samples[0], payload=np.ones((2, 3), "float32"))

@@ -1,4 +1,4 @@
-"""ONNX or OpenVINO IR to OpenVINO IR with integer arithmetic, by NNCF (M21)."""
+"""OpenVINO IR to OpenVINO IR with integer arithmetic, by NNCF (M21)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def make(
 CONVERTER = Converter(
     name="quantize_openvino",
     summary="integer arithmetic by NNCF in a child process, post-training or accuracy-aware",
-    sources=("onnx", "openvino"),
+    sources=("openvino",),
     target="openvino",
     extra="quantize",
     available=available,

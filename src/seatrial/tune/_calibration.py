@@ -26,11 +26,15 @@ class Split:
         calibration: Samples that set scales.
         held_out: Samples that judge.
         note: How they came apart, for people.
+        divided: Whether both came out of one set.
+        shared: Samples that were in both sets, and were left out of the calibration.
     """
 
     calibration: HeldOut
     held_out: HeldOut
     note: str
+    divided: bool = False
+    shared: int = 0
 
 
 def split(data: HeldOut, held_out: HeldOut | None = None, *, most: int = MOST, seed: int = 7) -> Split:
@@ -59,7 +63,7 @@ def split(data: HeldOut, held_out: HeldOut | None = None, *, most: int = MOST, s
     leak = f"; {left} that are in the held-out set too were left out" if left else ""
     chosen = _chosen(apart, most, random)
     note = f"{len(chosen)} of {len(data)} calibration samples set the scales, {len(held_out)} others judge"
-    return Split(_set_of(chosen, data.source), held_out, note + leak)
+    return Split(_set_of(chosen, data.source), held_out, note + leak, shared=left)
 
 
 def _divided(data: HeldOut, most: int, random: np.random.Generator) -> Split:
@@ -82,7 +86,7 @@ def _divided(data: HeldOut, most: int, random: np.random.Generator) -> Split:
             hint="give more samples, or a held-out set of its own with --held-out",
         )
     note = f"of {len(data)} samples {len(calibration)} set the scales and the {len(rest)} others judge"
-    return Split(_set_of(calibration, data.source), _set_of(rest, data.source), note)
+    return Split(_set_of(calibration, data.source), _set_of(rest, data.source), note, divided=True)
 
 
 def _chosen(samples: list[Sample], most: int, random: np.random.Generator) -> list[Sample]:

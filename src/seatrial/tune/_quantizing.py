@@ -170,6 +170,8 @@ def quantize(
             hint="quantize the float model it was made of",
         )
     converter = converter_of(recipe, artifact.format)
+    if recipe.mode == "qat":
+        _trains_apart(split)
     with staging(out) as folder:
         feeds = prepared(contract, split.calibration)
         progress(split.note)
@@ -192,6 +194,20 @@ def quantize(
         found = _searched(work, replace(found, floating=floating))
         found = _timed(work, found)
         return _delivered(work, found, out)
+
+
+def _trains_apart(split: Split) -> None:
+    """A script trains on all of its data: none of that may judge."""
+    if split.divided:
+        raise UsageError(
+            "training sees all of its data, so none of it can judge",
+            hint="name other samples with --held-out",
+        )
+    if split.shared:
+        raise UsageError(
+            f"{split.shared} samples of the training data are in the held-out set too",
+            hint="a score on samples that were trained on says nothing; take them out of one of the two",
+        )
 
 
 def _too_few(reference: Score, recipe: Recipe) -> str:
