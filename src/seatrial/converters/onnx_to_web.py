@@ -17,7 +17,7 @@ from seatrial.converters._batches import invented
 from seatrial.converters._compare import compare
 from seatrial.converters._converter import Converter
 from seatrial.converters._shapes import shapes_of
-from seatrial.errors import ModelError, UnsupportedModel, UsageError
+from seatrial.errors import EngineFailure, ModelError, UnsupportedModel, UsageError
 from seatrial.model import open_model
 from seatrial.model.artifact import Artifact
 from seatrial.runtimes import SessionOptions, open_session
@@ -165,16 +165,21 @@ def _proved(
     """Runs the result on a provider: what is listed has run.
 
     Raises:
-        EngineFailure: It does not run there.
-        ModelError: It answers otherwise.
+        ModelError: It does not run there, or answers otherwise.
     """
     feeds = _fitting(invented(source, np.random.default_rng(0)), open_model(made))
     options = SessionOptions(optimize=False, timeout=timeout)
     with open_session(source, "auto", options) as session:
         wanted = session.run(feeds)
     engine = SessionOptions(optimize=False, timeout=timeout, engine={"provider": provider})
-    with open_session(open_model(made), "browser", engine) as session:
-        got = session.run(feeds)
+    try:
+        with open_session(open_model(made), "browser", engine) as session:
+            got = session.run(feeds)
+    except EngineFailure as error:
+        raise ModelError(
+            f"not converted: {provider} does not run it: {error.message}",
+            hint=f"leave {provider} out of the providers",
+        ) from error
     found = compare(f"1 made-up sample on {provider}", feeds, wanted, got, tolerance=_TOLERANCE)
     progress(f"compared {found}")
     if found.problem:
