@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seatrial.cli._code import code_options, contract_beside, named_model
+from seatrial.cli._fold import FoldOptions, fold_into, fold_options
 from seatrial.cli._resolve import contract_of
 from seatrial.errors import UsageError
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     metavar="NAME=VALUE",
     help="Option of a converter on the way (see: seatrial list converters); may be repeated.",
 )
+@fold_options
 @click.option(
     "-o",
     "--out",
@@ -59,6 +61,9 @@ def command(
     framework: str | None,
     via: tuple[str, ...],
     options: tuple[str, ...],
+    fold_pipeline: bool,
+    fold_part: str,
+    fold_input: str,
     out: Path | None,
 ) -> None:
     """Convert MODEL and compare the result with it, element by element, on several batches and lengths.
@@ -69,6 +74,9 @@ def command(
 
     MODEL may also be a class and its checkpoint, as training left them: net.py:Digits with --weights and one
     --input for each of forward's parameters. Its code runs in processes of its own too.
+
+    With --fold-pipeline the contract's steps become part of the graph, and the contract that is written
+    beside it only hands over and packs: one file from a picture or a text to the answer, in any language.
     """
     from seatrial.cli.inspect import human_size
     from seatrial.contract import feeds_of, read_held_out
@@ -84,6 +92,11 @@ def command(
         folder = out or graph.parent.with_name(f"{graph.resolve().parent.name}-{target}")
         if folder.exists() and any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty", hint="give another folder with -o")
+        if fold_pipeline:
+            contract, _ = contract_of(artifact, given or contract_beside(home))
+            asked = FoldOptions(part=fold_part, given=fold_input)
+            fold_into(artifact, contract, folder, target=target, data=data, asked=asked)
+            return
         samples: Sequence[Mapping[str, Array]] = ()
         if data:
             contract, _ = contract_of(artifact, given or contract_beside(home))

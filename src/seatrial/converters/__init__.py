@@ -10,9 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seatrial.converters._compare import Comparison
+    from seatrial.converters._calibration_file import read_feeds, write_feeds
+from seatrial.converters._compare import Comparison
     from seatrial.converters._convert import Conversion, Hop, convert
     from seatrial.converters._converter import Converter, StandIn
+    from seatrial.converters._folding import Folding, fold
     from seatrial.converters._route import Route, all_converters, find_route, what_it_lacks
     from seatrial.converters._staging import publish, staging
 
@@ -20,24 +22,30 @@ __all__ = [
     "Comparison",
     "Conversion",
     "Converter",
+    "Folding",
     "Hop",
     "Route",
     "StandIn",
     "all_converters",
     "convert",
     "find_route",
+    "fold",
     "publish",
+    "read_feeds",
     "staging",
     "what_it_lacks",
+    "write_feeds",
 ]
 
 _HOMES = {
     "Comparison": "_compare",
     "Conversion": "_convert",
     "Converter": "_converter",
+    "Folding": "_folding",
     "Hop": "_convert",
     "StandIn": "_converter",
     "convert": "_convert",
+    "fold": "_folding",
     "publish": "_staging",
     "staging": "_staging",
 }

@@ -14,8 +14,9 @@ from PIL import Image
 
 from seatrial.contract import Contract, Sample, load_contract, save_contract
 from seatrial.converters import fold_pipeline
+from seatrial.converters._fold.samples import made_up
 from seatrial.converters._staging import publish, staging
-from seatrial.errors import EngineFailure, ModelError, SeatrialError, UsageError
+from seatrial.errors import EngineFailure, ModelError, SeatrialError
 from seatrial.model import open_model
 from seatrial.model.artifact import Artifact
 from seatrial.runtimes import Session, open_session
@@ -59,13 +60,13 @@ def fold(
         artifact: An ONNX model; not changed.
         contract: Of the model.
         out: Folder for the model and its contract; absent or empty.
-        samples: Real ones, as people have them: files, texts, arrays.
+        samples: Real ones, as people have them: files, texts, arrays; without any, some are made up.
         part: `pre`, `post` or `both`.
         given: `bytes`, or `pixels` where the decoding of images stays outside.
         progress: Told what is being done.
 
     Raises:
-        UsageError: No samples, or `out` is not empty.
+        UsageError: `out` is not empty.
         UnsupportedModel: A step cannot be folded; the message names it.
         ModelError: The folded model answers otherwise; nothing is left behind.
     """
@@ -78,18 +79,16 @@ def fold(
         options = {"contract": str(path), "part": part, "input": given}
         options |= _array_options(samples[0]) if samples else {}
         graph = fold_pipeline.make(artifact, folder, options=options, progress=progress)
+        told = [] if samples else ["compared on made-up samples: give real ones"]
         if not samples:
-            raise UsageError(
-                "a folded pipeline is believed only on real samples, and there are none",
-                hint="give some with --data",
-            )
+            samples = made_up(contract, fold_pipeline.entry_of(contract, part=part, given=given))
         result, made = open_model(graph), load_contract(folder / "contract.yaml")
         if result.problems:
             raise ModelError(f"not folded: the result is defective: {result.problems[0].message}")
-        compared, difference, told = _compared((artifact, contract), (result, made), samples, progress)
+        compared, difference, about = _compared((artifact, contract), (result, made), samples, progress)
         publish(folder, out)
     final = load_contract(out / "contract.yaml")
-    return Folding(open_model(out / graph.name), final, compared, difference, (*told, *_notes(final)))
+    return Folding(open_model(out / graph.name), final, compared, difference, (*told, *about, *_notes(final)))
 
 
 def _array_options(sample: Sample) -> dict[str, Any]:
