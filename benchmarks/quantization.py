@@ -27,8 +27,7 @@ import numpy as np
 from seatrial import lazy
 from seatrial.checks import BlockComparison, compare_blocks, interleaved, on_one_core
 from seatrial.contract import load_contract, read_held_out
-from seatrial.converters import convert
-from seatrial.converters._calibration_file import read_feeds, write_feeds
+from seatrial.converters import convert, read_feeds, write_feeds
 from seatrial.converters.quantize_onnx import CONVERTER as BY_ONNXRUNTIME
 from seatrial.converters.quantize_openvino import CONVERTER as BY_NNCF
 from seatrial.model import Artifact, open_model

@@ -210,3 +210,14 @@ def test_quantized_twice_and_unknown_nodes_are_refused(tmp_path):
         CONVERTER.make(open_model(once), tmp_path, options=options, progress=print)
     with pytest.raises(ModelError, match="no node 'third'"):
         CONVERTER.make(source, tmp_path, options={**options, "keep": ("third",)}, progress=print)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["minmax", "entropy", "percentile"])
+def test_samples_of_many_shapes_set_ranges(tmp_path, method):
+    values, _ = quantizable.rows(12)
+    feeds = [{"x": values[: 1 + place % 3]} for place in range(6)]
+    tool.prepare(quantizable.saved(quantizable.sensitive(), tmp_path), tmp_path / "prepared.onnx")
+    found = tool.ranges_of(tmp_path / "prepared.onnx", feeds, method, tmp_path)
+    low, high = found["x"]
+    assert low <= 0.0 < 0.9 < high <= values.max() * 1.01

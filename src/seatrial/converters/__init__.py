@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seatrial.converters._calibration_file import read_feeds, write_feeds
-from seatrial.converters._compare import Comparison
+    from seatrial.converters._compare import Comparison
     from seatrial.converters._convert import Conversion, Hop, convert
     from seatrial.converters._converter import Converter, StandIn
     from seatrial.converters._folding import Folding, fold
@@ -47,7 +47,9 @@ _HOMES = {
     "convert": "_convert",
     "fold": "_folding",
     "publish": "_staging",
+    "read_feeds": "_calibration_file",
     "staging": "_staging",
+    "write_feeds": "_calibration_file",
 }
 
 

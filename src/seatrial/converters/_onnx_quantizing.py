@@ -133,8 +133,11 @@ def ranges_of(model: Path, feeds: Sequence[Mapping[str, Any]], method: str, scra
         extra_options=options,
     )
     reader = _reader(tool)
-    for begin in range(0, len(feeds), _CHUNK):
-        found.collect_data(reader(feeds[begin : begin + _CHUNK]))
+    # Histograms put the tensors of a chunk into one array, which only equal shapes can be.
+    alike = len({tuple((name, each[name].shape) for name in sorted(each)) for each in feeds}) == 1
+    chunk = _CHUNK if alike else 1
+    for begin in range(0, len(feeds), chunk):
+        found.collect_data(reader(feeds[begin : begin + chunk]))
     data = found.compute_data()
     # Some methods give numbers, others arrays of one element.
     return {

@@ -10,8 +10,7 @@ from typing import Any
 
 from seatrial.contract import Contract
 from seatrial.contract.sample import Array
-from seatrial.converters import convert, publish, staging
-from seatrial.converters._calibration_file import write_feeds
+from seatrial.converters import convert, publish, staging, write_feeds
 from seatrial.converters.quantize_onnx import LayerCost, layer_costs
 from seatrial.errors import EngineFailure, SeatrialError, UnsupportedModel, UsageError
 from seatrial.model import Artifact, open_model
