@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seatrial import tools
 from seatrial.contract.sample import Array
 from seatrial.converters._converter import Converter
 from seatrial.converters._paddlejs_graph import Node, Program, document
@@ -135,7 +136,7 @@ CONVERTER = Converter(
     sources=("paddle-pdmodel",),
     target="paddlejs",
     extra="",
-    available=lambda: True,
+    available=lambda: tools.find("paddlejs") is not None,
     make=make,
     options=_OPTIONS,
     tool="paddlejs",
