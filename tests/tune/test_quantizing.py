@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import pytest
 from seatrial.checks import BlockComparison
 from seatrial.cli._quantize_document import as_data, as_page
 from seatrial.cli._quantize_text import lines, verdict
+from seatrial.contract import load_contract
 from seatrial.converters.quantize_onnx import CONVERTER, LayerCost
 from seatrial.errors import ContractViolation, EngineFailure, MissingDependency, UnsupportedModel, UsageError
 from seatrial.model import open_model
@@ -202,6 +204,16 @@ def test_what_is_not_installed_is_named(monkeypatch):
     with pytest.raises(MissingDependency) as caught:
         recipes.converter_of(Recipe(), "onnx")
     assert "seatrial[quantize]" in caught.value.hint
+
+
+def test_fingerprints_of_files_become_those_of_the_new_files(source):
+    asked = {"graph": "sha256:0", "model": "sha256:1", "weights": "sha256:2"}
+    recipes.write_contract(replace(quantizable.contract(), fingerprints=asked), source)
+    written = load_contract(source.graph.parent / "contract.yaml").fingerprints
+    assert written["model"] == source.digest
+    assert written["graph"] == "sha256:" + hashlib.sha256(source.graph.read_bytes()).hexdigest()
+    assert "weights" not in written  # they lie in the graph now
+    assert "labels" in written
 
 
 def timed(ratio, low, high):

@@ -9,6 +9,9 @@ import click
 from seatrial.cli._resolve import contract_of
 from seatrial.cli._share import share
 
+# Integers that are scaled at run time need no samples but those that latency is measured on.
+_CALIBRATION = {"static": 128, "qat": 128, "fp16": 16, "dynamic": 8}
+
 
 @click.command("quantize")
 @click.argument("model", type=click.Path(path_type=Path))
@@ -133,7 +136,7 @@ def command(
     found = quantize(
         artifact,
         contract,
-        split(samples, others, seed=seed),
+        split(samples, others, most=_CALIBRATION[mode], seed=seed),
         recipe,
         folder,
         progress=lambda text: click.echo(f"  {text}", err=True),

@@ -12,12 +12,12 @@ from seatrial.contract import Contract
 from seatrial.contract.sample import Array
 from seatrial.converters import convert, publish, staging, write_feeds
 from seatrial.converters.quantize_onnx import LayerCost, layer_costs
-from seatrial.errors import EngineFailure, SeatrialError, UnsupportedModel, UsageError
+from seatrial.errors import EngineFailure, SeatrialError, TrustError, UnsupportedModel, UsageError
 from seatrial.model import Artifact, open_model
 from seatrial.runtimes import SessionOptions, available_runtimes, native_precision
 from seatrial.tune._calibration import Split, prepared
 from seatrial.tune._finetune import finetuned
-from seatrial.tune._recipe import Recipe, converter_of, options_of
+from seatrial.tune._recipe import Recipe, converter_of, options_of, write_contract
 from seatrial.tune._score import Drop, Ruling, Score, Scorer, available_runtime
 from seatrial.tune._sensitivity import fewest_in_float, most_costly_first
 from seatrial.tune._timing import Paired, Runner, tried
@@ -157,6 +157,7 @@ def quantize(
         UnsupportedModel: The model is quantized already, has nothing to quantize, or is over 2 GB.
         ContractViolation: A calibration sample does not fit the contract.
         ModelError: The tool failed.
+        TrustError: The source was changed meanwhile.
     """
     if artifact.problems:
         raise UnsupportedModel(
@@ -351,8 +352,8 @@ def _delivered(work: _Work, found: Quantized, out: Path) -> Quantized:
     if winner is None or winner.artifact is None:
         return replace(found, notes=tuple(work.notes))
     if open_model(found.source.path).digest != found.source.digest:
-        raise UsageError("the source was changed while it was quantized", hint="start again")
+        raise TrustError("the source was changed while it was quantized", hint="start again")
     folder, graph = winner.artifact.graph.parent, winner.artifact.graph.name
-    work.recipe.beside(work.contract, folder)
+    write_contract(work.contract, winner.artifact)
     publish(folder, out)
     return replace(found, delivered=open_model(out / graph))

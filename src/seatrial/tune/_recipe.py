@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from seatrial import extensions
 from seatrial.contract import Contract, save_contract
 from seatrial.converters import Converter
 from seatrial.errors import MissingDependency, UnsupportedModel, UsageError
+from seatrial.model import Artifact
 from seatrial.tune._score import MAX_DROP
 
 MODES = ("static", "dynamic", "fp16", "qat")
 TOOLS = ("onnxruntime", "openvino", "paddle")
+_OF_FILES = frozenset({"model", "graph", "weights"})  # fingerprints that another file does not keep
 _CONVERTERS = {
     ("static", "onnxruntime"): "quantize_onnx",
     ("dynamic", "onnxruntime"): "quantize_onnx",
@@ -57,9 +60,22 @@ class Recipe:
     seconds: float = 600.0
     seed: int = 7
 
-    def beside(self, contract: Contract, folder: Path) -> None:
-        """Writes what belongs beside a delivered model: its contract, unchanged."""
-        save_contract(contract, folder / "contract.yaml")
+
+def write_contract(contract: Contract, made: Artifact) -> None:
+    """Writes the contract beside what was made; its fingerprints of files become those of the new files.
+
+    Args:
+        contract: Of the source.
+        made: In the folder that is going to be delivered.
+    """
+    kept = {what: value for what, value in contract.fingerprints.items() if what not in _OF_FILES}
+    for what in _OF_FILES & set(contract.fingerprints):
+        path = made.weights if what == "weights" else made.graph
+        if what == "model":
+            kept[what] = made.digest
+        elif path is not None:
+            kept[what] = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    save_contract(replace(contract, fingerprints=kept), made.graph.parent / "contract.yaml")
 
 
 def tool_for(recipe: Recipe, format_name: str) -> str:
