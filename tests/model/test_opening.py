@@ -87,7 +87,6 @@ def checkpoint() -> bytes:
         ("NumPy arrays", npz()),
         ("PyTorch checkpoint", checkpoint()),
         ("damaged", b"PK\x03\x04" + b"x" * 40),
-        ("TensorFlow Lite", b"\x1c\0\0\0TFL3" + b"\0" * 20),
         ("HDF5", b"\x89HDF\r\n\x1a\n"),
         ("parameters file", models.pdiparams(models.weights())),
         ("not a model", b"what is this"),
@@ -100,10 +99,9 @@ def test_what_is_no_model_is_named(said, data, tmp_path):
     assert caught.value.hint
 
 
-@pytest.mark.parametrize(("name", "said"), [("__model__", "Paddle 1"), ("saved_model.pb", "SavedModel")])
-def test_old_folders_are_named(name, said, tmp_path):
-    (tmp_path / name).write_bytes(models.program())
-    with pytest.raises(UnsupportedModel, match=said):
+def test_old_folders_are_named(tmp_path):
+    (tmp_path / "__model__").write_bytes(models.program())
+    with pytest.raises(UnsupportedModel, match="Paddle 1"):
         open_model(tmp_path)
 
 
