@@ -18,7 +18,7 @@ def needs(*names: str) -> Any:
 
 
 WEB = needs("chromium", "onnxruntime-web")
-PADDLEJS = needs("chromium", "paddlejs")
+PADDLEJS = needs("chromium", "onnxruntime-web", "paddlejs")
 
 
 def save_onnx(path: Path, nodes: Any, inputs: Any, outputs: Any, weights: Any = ()) -> Path:
