@@ -129,6 +129,16 @@ def test_the_float_parts_of_an_integer_model_may_round(tmp_path):
     assert "No more than float32 rounds" in found[0].cause.en
 
 
+def test_floats_after_equal_integers_are_no_reason_to_refuse(tmp_path, monkeypatch):
+    monkeypatch.setattr(_processors, "_same_but_for", lambda *_: "Softmax")
+    _, (found,) = asked(tmp_path, {"far": off_by(1e-7)}, int8=SEVEN)
+    assert found.verdict is Verdict.PASS
+    assert "every integer equal to the bit with fake here; Softmax after them" in found.summary.en
+    assert 0 < found.measured <= found.limit.value
+    _, (found,) = asked(tmp_path, {"far": off_by(0.1)}, int8=SEVEN)
+    assert found.verdict is Verdict.FAIL
+
+
 def test_what_is_not_there_is_not_exercised(tmp_path, known):
     known["gone"] = runtime("gone", tool="arm64")
     known["gone"] = replace(known["gone"], tool="", module="no_such_engine")
