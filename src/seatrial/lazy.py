@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.errors import MissingDependency
@@ -43,3 +44,9 @@ def version(distribution: str) -> str:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return ""
+
+
+def folder(name: str) -> Path:
+    """Where an installed package lies, without importing it; a folder that is not there when it is not."""
+    spec = importlib.util.find_spec(name)
+    return Path(next(iter(spec.submodule_search_locations or ()), name)) if spec else Path(name)

@@ -9,7 +9,8 @@ from typing import Any
 from seatrial import __version__, lazy, tools
 from seatrial.converters import _child
 from seatrial.converters._converter import Converter
-from seatrial.errors import UnsupportedModel, UsageError
+from seatrial.converters._unsupported import explained
+from seatrial.errors import ModelError, UnsupportedModel, UsageError
 from seatrial.model import operators
 from seatrial.model.artifact import Artifact, Parameter
 
@@ -61,25 +62,28 @@ def make(
     version = side.version if side else lazy.version("paddle2onnx")
     target = folder / f"{artifact.graph.stem}.onnx"
     progress(f"paddle2onnx {version} writes opset {opset}")
-    _child.run(
-        "seatrial.converters._paddle2onnx",
-        {
-            "graph": str(artifact.graph.resolve()),
-            "weights": str(artifact.weights.resolve()) if artifact.weights else "",
-            "opset": opset,
-            "side": str(side.path) if side else "",
-            "target": str(target),
-            "aside": [each.name for each in aside],
-            "tensors": [_told(each) for each in artifact.parameters if aside and each.file],
-            "inputs": {each.name: list(each.shape) for each in artifact.inputs},
-            "metadata": {
-                "seatrial.source": artifact.digest,
-                "seatrial.converter": f"seatrial {__version__}, paddle2onnx {version}",
-            },
+    request = {
+        "graph": str(artifact.graph.resolve()),
+        "weights": str(artifact.weights.resolve()) if artifact.weights else "",
+        "opset": opset,
+        "side": str(side.path) if side else "",
+        "target": str(target),
+        "aside": [each.name for each in aside],
+        "tensors": [_told(each) for each in artifact.parameters if aside and each.file],
+        "inputs": {each.name: list(each.shape) for each in artifact.inputs},
+        "metadata": {
+            "seatrial.source": artifact.digest,
+            "seatrial.converter": f"seatrial {__version__}, paddle2onnx {version}",
         },
-        tool=f"paddle2onnx {version}",
-        timeout=float(options.get("timeout", 600)),
-    )
+    }
+    timeout = float(options.get("timeout", 600))
+    try:
+        _child.run(
+            "seatrial.converters._paddle2onnx", request, tool=f"paddle2onnx {version}", timeout=timeout
+        )
+    except ModelError as error:
+        home = side.path / "paddle2onnx" if side else lazy.folder("paddle2onnx")
+        raise explained(error, artifact, home) from error
     return target
 
 
