@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
 
+# Of the engine's own extensions; a folded pipeline decodes images with it. Others there are looked at.
+KNOWN_OPERATORS = frozenset({"com.microsoft.extensions.DecodeImage"})
+
 
 def foreign_operators(trial: Trial) -> list[Threat]:
     """Operators of domains that no engine brings itself (`domain::Name` or `domain.Name`).
@@ -28,7 +31,8 @@ def foreign_operators(trial: Trial) -> list[Threat]:
             domain, mark, _ = operator.rpartition("::")
             if not mark:
                 domain = operator.rpartition(".")[0]
-            if domain not in STANDARD_DOMAINS and domain not in reviewed:
+            known = domain in STANDARD_DOMAINS or operator.replace("::", ".") in KNOWN_OPERATORS
+            if not known and domain not in reviewed:
                 found.append(Threat("custom-operator", model.graph.name, operator))
     return found
 

@@ -277,6 +277,9 @@ class _Work:
                 helper.make_tensor_value_info(each.name, self._before.kind(each.dtype), list(each.shape))
                 for each in specs
             )
+        read = {name for node in nodes for name in _reads(node)} | {each.name for each in outputs}
+        for each in [each for each in graph.initializer if each.name not in read]:
+            graph.initializer.remove(each)
         used = {node.domain for node in nodes}
         for each in [each for each in self._model.opset_import if each.domain in set(DOMAINS) - used - {""}]:
             self._model.opset_import.remove(each)
