@@ -100,7 +100,7 @@ def test_a_real_model_of_free_sizes_runs_at_every_size(ppocr, tmp_path):
 @pytest.mark.parametrize("quantize", ["int8", "int16"])
 def test_weights_that_lost_everything_are_refused(quantize, images, tmp_path):
     """The optimiser ends with 0 and says nothing: what it made answers with noise."""
-    with pytest.raises(ModelError, match=r"differ|NaN"):
+    with pytest.raises(ModelError, match=r"not converted: on "):
         convert(
             open_model(edge_models.digits() / "model"),
             "paddlelite",
