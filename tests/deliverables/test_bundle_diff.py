@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.contract import Pipeline, StepCall, Tolerance
+from seatrial.contract import Deployment, Pipeline, StepCall, Tolerance
 from seatrial.deliverables import BundleDiff, bundle_diff, told
 from seatrial.deliverables._diff_parts import flat, labels, leaves, steps
 from seatrial.deliverables._diff_run import decision, same
@@ -86,8 +86,9 @@ def _contract(**changes: Any) -> dict[str, Any]:
         ),
         ({"labels": ("north", "east", "down", "west")}, "answers change", "the labels changed"),
         ({"limits": {"accuracy.minimum": 0.8}}, "compatible", "the same"),
+        ({"deployment": Deployment("onnxruntime", "onnx", threads=2)}, "compatible", "the same"),
     ],
-    ids=["inputs", "schema", "postprocess", "preprocess", "labels", "limits"],
+    ids=["inputs", "schema", "postprocess", "preprocess", "labels", "limits", "deployment"],
 )
 def test_a_change_of_the_contract(tmp_path: Path, changes: Any, verdict: str, says: str) -> None:
     diff = _diff(tmp_path, **_contract(**changes))

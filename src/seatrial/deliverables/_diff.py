@@ -126,9 +126,14 @@ def _changes(old: Bundle, new: Bundle, before: Contract, after: Contract) -> Ite
     yield from steps("preprocess", before.preprocess, after.preprocess)
     yield from steps("postprocess", before.postprocess, after.postprocess)
     yield from leaves("limits", flat(before.limits), flat(after.limits))
+    yield from leaves("deployment", _deployment(before), _deployment(after))
     yield from figures(old, new)
     yield from configurations(old, new)
     yield from tolerances(old, new)
+
+
+def _deployment(contract: Contract) -> dict[str, Any]:
+    return flat(asdict(contract.deployment)) if contract.deployment else {}
 
 
 def _release(bundle: Bundle) -> dict[str, Any]:

@@ -39,6 +39,7 @@ _AREAS = {
     "operators": Text("Operators", "算子"),
     "hyper-parameters": Text("Hyper-parameters", "超参数"),
     "limits": Text("Limits", "限值"),
+    "deployment": Text("How it is best run", "推荐的运行方式"),
     "tolerance": Text("Tolerance of the test cases", "测试用例容差"),
     "checked with": Text("What the report was made with", "报告依据"),
 }

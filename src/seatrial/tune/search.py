@@ -23,12 +23,12 @@ from seatrial.tune._record import Block, Record, common
 from seatrial.tune.goal import Goal
 from seatrial.tune.space import Point, Refused
 
-NEAR = 0.02  # what may be better by no more than this is as good
+# What may be better by no more than this is as good: by rung, since waiting costs more and more.
+NEAR = (0.02, 0.02, 0.02, 0.03, 0.04, 0.05)
 _CONFIDENCE = 0.98  # of both ends together; many points are compared
 _PAIRS = 2 * FEWEST_PAIRS  # before two points are called as good
 _SLICE = 0.008  # seconds of one block in the first rung; they double
 _RUNS = (4, 16)  # of one block in the first rung; the most doubles
-_RUNGS = 6
 _CALLS = 200  # a call must fit this often into the budget: one that does not would eat it alone
 _CONFIRMED = 60  # runs behind the winner; where its P99 counts, as many as bound it from both sides
 _MEMORY = 1.02  # resident sets differ by so much from start to start
@@ -86,6 +86,7 @@ class Race:
     _judged: dict[Any, str] = field(default_factory=dict, init=False)
     _began: float = field(default=0.0, init=False)
     _round: int = field(default=0, init=False)
+    _near: float = field(default=NEAR[0], init=False)
 
     def run(self) -> Outcome:
         """Races until one is left, all left are as good, or the budget is spent.
@@ -97,7 +98,7 @@ class Race:
         rng = np.random.default_rng(self.seed)
         self._warm_up()
         finished = False
-        for rung in range(_RUNGS):
+        for rung, self._near in enumerate(NEAR):
             for _ in range(FEWEST_PAIRS):
                 if rung and self._spent() >= self.budget:
                     break
@@ -192,8 +193,8 @@ class Race:
         found = paired_ratio(*costs, confidence=_CONFIDENCE)
         if found.low > 1:
             each.out, each.by, each.worse = f"{_times(found.value)} slower", leader.point.key, True
-        elif len(rounds) >= _PAIRS and found.low > 1 - NEAR and each.missed(self.goal.bounds) <= 1:
-            each.out = f"no better than the best by more than {NEAR:.0%}"
+        elif len(rounds) >= _PAIRS and found.low > 1 - self._near and each.missed(self.goal.bounds) <= 1:
+            each.out = f"no better than the best by more than {self._near:.0%}"
             each.by = leader.point.key
 
     def _leader(self) -> Record | None:
