@@ -143,7 +143,7 @@ def _other_runtime(trial: Trial, name: str) -> Variant:
     """Another runtime on the artifact itself, else on its ONNX form, else the reason why not."""
     options = SessionOptions(threads=trial.profile.threads)
     label = Text(name, name)
-    if name in trial.pool.runtimes():
+    if name in trial.pool.runtimes() or _only_named(trial, name):
         return Variant(name, name, options, label)
     try:
         onnx = trial.pool.converted("onnx")
@@ -156,6 +156,14 @@ def _other_runtime(trial: Trial, name: str) -> Variant:
         return _not_for(trial.artifact.format, Variant(name, name, options, label))
     label = Text(f"{name}, through ONNX", f"{name}（经 ONNX 转换）")
     return Variant(name, name, options, label, artifact=onnx)
+
+
+def _only_named(trial: Trial, name: str) -> bool:
+    """Whether the pool does not offer a runtime only because it wants to be named, as the profile does."""
+    known = all_runtimes().get(name)
+    if known is None or not known.asked_only:
+        return False
+    return trial.artifact.format in known.formats and known.available()
 
 
 def _not_for(format_name: str, variant: Variant) -> Variant:
@@ -174,7 +182,7 @@ def _not_for(format_name: str, variant: Variant) -> Variant:
             remedy="seatrial list runtimes",
         )
     missing = Text(f"{name} is not installed", f"{name} 未安装")
-    return replace(variant, unavailable=missing, remedy=f"pip install 'seatrial[{known.extra}]'")
+    return replace(variant, unavailable=missing, remedy=known.how_to_get())
 
 
 def run_variant(

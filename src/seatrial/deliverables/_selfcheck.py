@@ -146,7 +146,7 @@ def _models(bundle: Bundle, runtime: str, progress: Callable[[str], None]) -> It
         formats = ", ".join(each.format for each in bundle.manifest.models)
         raise MissingDependency(
             f"{runtime or 'no runtime'} that runs {formats} is {'not ' if runtime else ''}installed",
-            hint=f"such as: pip install {_install(bundle, runtime)}",
+            hint=f"such as: {_how_to_get(bundle, runtime)}",
         )
     lines = []
     for artifact, name in pairs:
@@ -171,11 +171,11 @@ def _pairs(bundle: Bundle, runtime: str) -> list[tuple[Artifact, str]]:
     ]
 
 
-def _install(bundle: Bundle, runtime: str) -> str:
+def _how_to_get(bundle: Bundle, runtime: str) -> str:
     formats = {each.format for each in bundle.manifest.models}
     fitting = [each for each in all_runtimes().values() if formats & set(each.formats)]
-    chosen = next((each for each in fitting if each.name == runtime), fitting[0] if fitting else None)
-    return f"'seatrial[{chosen.extra if chosen else 'all'}]'"
+    fitting.sort(key=lambda each: (each.name != runtime, each.asked_only))
+    return fitting[0].how_to_get() if fitting else "pip install 'seatrial[all]'"
 
 
 def _asked(artifact: Artifact, runtime: str, cases: Cases) -> Line:
