@@ -138,6 +138,17 @@ def test_a_page_without_the_headers_has_one_thread_and_says_so(many):
 
 @WEB
 @pytest.mark.slow
+def test_a_model_that_does_not_load_is_refused_in_the_pages_words(tmp_path):
+    spec = ("x", TensorProto.FLOAT, [1, 2]), ("y", TensorProto.FLOAT, [1, 2])
+    path = save_onnx(tmp_path / "m.onnx", [helper.make_node("Relu", ["x"], ["y"])], [spec[0]], [spec[1]])
+    path.write_bytes(path.read_bytes().replace(b"Relu", b"Warp"))
+    with pytest.raises(EngineFailure, match=r"refused m.onnx while loading it.*Warp") as caught:
+        open_session(open_model(path), "browser", unverified=True)
+    assert caught.value.kind == "exception"
+
+
+@WEB
+@pytest.mark.slow
 def test_the_engines_own_format_runs_in_a_page_too(tmp_path):
     model = convert(convolution(tmp_path, 1), "ort", tmp_path / "ort").artifact
     feeds = {"x": RNG.random((1, 1, 8, 8), "float32")}
