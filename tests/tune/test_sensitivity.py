@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seatrial.converters.quantize_onnx import LayerCost
 from seatrial.tune import most_costly_first
-from seatrial.tune._sensitivity import fewest_in_float
+from seatrial.tune._sensitivity import fewest_in_float, first_guess
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,23 @@ def test_what_is_found_is_acceptable_and_close_to_the_fewest(layers, data):
     assert len(best.keep) == needed
     assert best.keep == tuple(order[:needed])
     assert len(seen) <= 2 * layers.bit_length() + 1
+
+
+@given(st.integers(2, 60), st.data())
+def test_from_any_start_the_fewest_are_found(layers, data):
+    needed, start = (data.draw(st.integers(1, layers - 1)) for _ in range(2))
+    order = [str(place) for place in range(layers)]
+    best, _ = fewest_in_float(order, lambda keep: Found(keep, len(keep) >= needed), start=start, looks=20)
+    assert best is not None
+    assert len(best.keep) == needed
+
+
+def test_the_first_guess_leaves_the_loud_layers_in_float():
+    loud = [LayerCost(str(place), "Conv", 1, 10.0) for place in range(3)]
+    quiet = [LayerCost(f"q{place}", "Conv", 1, 45.0) for place in range(20)]
+    assert first_guess([*loud, *quiet]) == 3
+    assert first_guess(quiet) == 1
+    assert first_guess(loud) == 2
 
 
 @given(st.integers(2, 200), st.data())

@@ -19,7 +19,7 @@ from seatrial.tune._calibration import Split, prepared
 from seatrial.tune._finetune import finetuned
 from seatrial.tune._recipe import Recipe, converter_of, options_of, write_contract
 from seatrial.tune._score import Drop, Ruling, Score, Scorer, available_runtime
-from seatrial.tune._sensitivity import fewest_in_float, most_costly_first
+from seatrial.tune._sensitivity import fewest_in_float, first_guess, most_costly_first
 from seatrial.tune._timing import Paired, Runner, tried
 
 Progress = Callable[[str], None]
@@ -250,9 +250,13 @@ def _searched(work: _Work, found: Quantized) -> Quantized:
         )
     if winner is None and not first.hopeless:
         if costs:
-            order = [each.name for each in most_costly_first(costs)]
+            sorted_costs = most_costly_first(costs)
+            order = [each.name for each in sorted_costs]
             winner, more = fewest_in_float(
-                order, lambda keep: _attempt(work, found, keep), enough=work.enough
+                order,
+                lambda keep: _attempt(work, found, keep),
+                start=first_guess(sorted_costs),
+                enough=work.enough,
             )
             attempts += more
         elif converter_of(recipe, floating.format).name == "quantize_openvino":

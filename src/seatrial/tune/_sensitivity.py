@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from seatrial.converters.quantize_onnx import LayerCost
 
+_QUIET = 1e-2  # share of noise in the answers' power that seldom changes one
 _LOOKS = 7  # candidates judged at most: each further look at the same samples weakens what they prove
 
 
@@ -34,21 +35,35 @@ def most_costly_first(costs: Sequence[LayerCost]) -> list[LayerCost]:
     return sorted(measured, key=lambda each: (each.sqnr or 0.0, each.name)) + unmeasured
 
 
+def first_guess(order: Sequence[LayerCost]) -> int:
+    """How many layers, the most costly first, to leave in float before the first look.
+
+    Noise of layers adds up roughly; as many as bring all but a hundredth of the answers' power (20 dB).
+    """
+    noise = [10 ** (-(each.sqnr if each.sqnr is not None else 60.0) / 10) for each in order]
+    for count in range(1, len(order)):
+        if sum(noise[count:]) <= _QUIET:
+            return count
+    return max(1, len(order) - 1)
+
+
 def fewest_in_float(
     order: Sequence[str],
     judge: Callable[[tuple[str, ...]], Candidate],
     *,
+    start: int = 1,
     looks: int = _LOOKS,
     enough: Callable[[], bool] = lambda: False,
 ) -> tuple[Candidate | None, list[Candidate]]:
     """Leaves the first layers of `order` in float, as few as make a candidate acceptable.
 
-    One, two, four... layers until one is accepted, then between that and the last refused one by halves. Not
-    every number is tried: what is found is acceptable, and seldom more than a layer or two too careful.
+    From `start` on twice as many each time until a candidate is accepted, then between that and the last
+    refused one by halves. Not every number is tried: what is found is acceptable, and may be too careful.
 
     Args:
         order: Names of the layers, the most costly first.
         judge: Makes and judges the candidate that leaves these layers in float.
+        start: Layers in float of the first candidate.
         looks: Candidates at most.
         enough: Whether to stop, such as when time is up.
 
@@ -57,7 +72,7 @@ def fewest_in_float(
     """
     seen: list[Candidate] = []
     best: tuple[int, Candidate] | None = None
-    refused, count = 0, 1
+    refused, count = 0, start
     while count < len(order) and len(seen) < looks and not enough():
         found = judge(tuple(order[:count]))
         seen.append(found)
