@@ -21,6 +21,7 @@ from seatrial.runtimes._session import OperatorOutput
 FEWEST_ELEMENTS = 4
 # A tensor that agrees to 1e-4 by chance is rare; one that is missing may only have been fused away.
 WEIGHT_OF_MISSING = 0.6
+IDLE = frozenset({"dropout", "assign", "cast", "share_data", "scale", "Identity", "Cast", "Dropout"})
 MOST_AXES = 5  # of tensors whose axes are tried in every order
 FINER = 10  # a fault may begin at a tenth of the tolerance, where it leaps by as much
 SAME_GRAPH = 0.8  # share of labels in common from which two traces are of one graph
@@ -82,6 +83,7 @@ def first_divergence(
     ours = [each for each in reference if _telling(each.value, fewest=2)]
     theirs = {each.label: each.value for each in variant}
     if flow:
+        ours = [each for each in ours if each.value.size >= FEWEST_ELEMENTS or each.label in theirs]
         return _by_flow(ours, variant, flow, tolerance)
     shared = sum(each.label in theirs for each in ours)
     if ours and shared >= SAME_GRAPH * len(ours):
@@ -161,11 +163,18 @@ def _found_again(
     values = {each.label: _Candidate(each.value) for each in ours}
     # A transposition has the numbers of its input, so finding those somewhere proves nothing of it.
     moved: dict[str, list[_Candidate]] = {}
+    copies: dict[str, int] = {}
     errors = []
     for each in ours:
         same = [label for label in before[each.label] if values[label].rearranged(values[each.label])]
         moved[each.label] = [values[label] for label in same] + [v for label in same for v in moved[label]]
         best = _best(each, candidates, tolerance, behind=moved[each.label])
+        # An addition of zeros has the value of its input: both must be there, or one was lost.
+        equal = [label for label in before[each.label] if values[label].equals(values[each.label])]
+        idle = each.operator in IDLE or not equal
+        copies[each.label] = max([copies[label] for label in equal], default=0) + (0 if equal and idle else 1)
+        if not idle and _times(values[each.label], candidates, tolerance) < copies[each.label]:
+            best = None
         if each.label in theirs:
             named = tensor_error(each.value, theirs[each.label])
             best = named if best is None else min(best, named)
@@ -258,6 +267,11 @@ def _best(
     return best
 
 
+def _times(wanted: _Candidate, candidates: Mapping[int, Sequence[_Candidate]], tolerance: float) -> int:
+    """How many tensors of the variant have these numbers."""
+    return sum(wanted.same(each, tolerance) for each in candidates.get(wanted.value.size, ()))
+
+
 class _Candidate:
     """One tensor, compared with others whatever their layout."""
 
@@ -291,6 +305,10 @@ class _Candidate:
         return self._shape == other._shape and (
             tensor_error(self.value.ravel(), other.value.ravel()) <= tolerance
         )
+
+    def equals(self, other: _Candidate) -> bool:
+        """Whether nothing was changed."""
+        return self._shape == other._shape and np.array_equal(self.value.ravel(), other.value.ravel())
 
     def rearranged(self, other: _Candidate) -> bool:
         """Whether the other has exactly these numbers in another shape or order."""
