@@ -73,7 +73,7 @@ TOOL = Tool(
     summary="emulated 64-bit ARM with Python and ONNX Runtime: does that processor answer the same",
     find=_find,
     recipe=_RECIPE,
-    size="199 MB",
+    size="200 MB",
     license="GPL-2.0 (qemu), PSF-2.0 (Python), MIT (ONNX Runtime), BSD-3-Clause (numpy), GPL-3.0 with the"
     " runtime exception and LGPL-2.1 (C and C++ libraries)",
 )

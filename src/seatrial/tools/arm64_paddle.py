@@ -42,6 +42,6 @@ TOOL = Tool(
     summary="Paddle Inference on the emulated 64-bit ARM",
     find=_find,
     recipe=_RECIPE,
-    size="?",
+    size="461 MB",
     license="Apache-2.0 (PaddlePaddle) and those of what it needs",
 )
