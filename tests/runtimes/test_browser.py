@@ -16,7 +16,7 @@ from seatrial import tools
 from seatrial.converters import convert
 from seatrial.errors import EngineFailure, UsageError
 from seatrial.model import open_model
-from seatrial.runtimes import SessionOptions, available_runtimes, open_session
+from seatrial.runtimes import SessionOptions, _launch, available_runtimes, open_session
 from seatrial.runtimes._loopback import ISOLATION, Loopback
 from seatrial.runtimes.browser import RUNTIME
 from support.browsers import WEB, save_onnx
@@ -145,6 +145,21 @@ def test_a_model_that_does_not_load_is_refused_in_the_pages_words(tmp_path):
     with pytest.raises(EngineFailure, match=r"refused m.onnx while loading it.*Warp") as caught:
         open_session(open_model(path), "browser", unverified=True)
     assert caught.value.kind == "exception"
+
+
+@WEB
+@pytest.mark.slow
+def test_a_browser_that_does_not_start_leaves_its_last_words(tmp_path, monkeypatch):
+    program = tmp_path / "chromium"
+    program.write_text("#!/bin/sh\necho 'libnss3.so is not there' >&2\nexit 127\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("SEATRIAL_CHROMIUM", str(program))
+    _launch.end_all()  # what starts the workers knows its tools from its own start
+    try:
+        with pytest.raises(EngineFailure, match=r"exit code 127 .*libnss3.so is not there"):
+            open_session(convolution(tmp_path, 1), "browser")
+    finally:
+        _launch.end_all()
 
 
 @WEB

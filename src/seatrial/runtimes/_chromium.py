@@ -37,7 +37,9 @@ _FLAGS = (
     "--mute-audio",
     "--password-store=basic",
 )
-_LONGEST_FOLDER = 55  # its lock is a socket below, and those have short names
+# What it leaves in a temporary folder goes with ours. Its lock is a socket there, and those have short names
+# only, however long our folder's is.
+_HERE = "/proc/self/cwd"
 _MOST_SAID = 40
 
 
@@ -75,7 +77,6 @@ class Chromium:
             f"--user-data-dir={folder / 'profile'}",
             "about:blank",
         ]
-        own = {"HOME": str(folder)} | ({"TMPDIR": str(folder)} if len(str(folder)) < _LONGEST_FOLDER else {})
         try:
             self._process = subprocess.Popen(  # noqa: S603 - a browser that the user installed or named
                 command,
@@ -84,7 +85,7 @@ class Chromium:
                 stderr=2,
                 pass_fds=(3, 4),
                 preexec_fn=prepare,  # noqa: PLW1509 - the worker has one thread by now
-                env={**os.environ, **own},
+                env={**os.environ, "HOME": str(folder), "TMPDIR": _HERE},
                 cwd=folder,
             )
         except OSError as error:
