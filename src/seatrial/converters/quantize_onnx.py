@@ -43,7 +43,7 @@ class LayerCost:
         type: Of its operator.
         weights: Elements of its weight.
         sqnr: Signal to noise of the model's answers, dB, the worst output; None when time was up.
-        agree: Share of rows (samples, steps of a sequence) whose strongest class stays; None when time was up.
+        agree: Share of rows (samples, steps of a sequence) whose strongest class stays; None likewise.
     """
 
     name: str
