@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -128,6 +129,27 @@ def test_nothing_is_converted_for_an_engine_in_an_environment_of_its_own(network
     reasons = {each.what: each.why for each in refused}
     assert reasons["edge"] == "nothing here converts onnx to nb"
     assert "give nb with --also" in reasons["beside"]
+
+
+def test_a_model_given_beside_keeps_nobody_from_converting_the_first(network, tmp_path, monkeypatch):
+    engine = all_runtimes()["onnxruntime"]
+    monkeypatch.setattr(variants_module, "all_runtimes", lambda: {"onnxruntime": engine})
+    made = []
+
+    def convert(artifact, form, out, **_):
+        made.append((artifact.format, form, out.name))
+        return SimpleNamespace(artifact=open_model(network))
+
+    monkeypatch.setattr(variants_module, "convert", convert)
+    beside = open_model(network)
+    contract = contract_for(*beside.inputs)
+    contract = replace(contract, outputs=beside.outputs)
+    given = replace(beside, format="paddle-json")
+    variants, _ = collect(
+        given, [network], contract=contract, target=Target("cpu", 1), samples=(), scratch=tmp_path / "scratch"
+    )
+    assert made == [("paddle-json", "onnx", "as-onnx")]
+    assert [each.name for each in variants] == ["as given", "words/inference.onnx", "converted to onnx"]
 
 
 def test_a_setup_and_a_point_say_how_they_run():

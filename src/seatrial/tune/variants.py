@@ -45,9 +45,11 @@ def collect(
             variants.append(_beside(path, contract))
         except SeatrialError as error:
             refused.append(Refused(f"given beside: {variant_name(path)}", error.message))
-    # What was converted before need not be made again for another runtime.
+    own = [artifact.format]
+    # What was converted before need not be made again for another runtime; what was given beside is another
+    # model, and keeps nobody from trying this one.
     for runtime in _wanted(target):
-        if any(each.artifact.format in runtime.formats for each in variants):
+        if any(each in runtime.formats for each in own):
             continue
         form = "" if runtime.tool else _nearest_format(artifact.format, runtime)
         if not form:
@@ -59,6 +61,7 @@ def collect(
         except SeatrialError as error:
             refused.append(Refused(f"converted to {form} for {runtime.name}", error.message))
         else:
+            own.append(form)
             variants.append(Variant.of(f"converted to {form}", made.artifact))
     return variants, refused
 

@@ -1,0 +1,170 @@
+"""Pruned is what the model is when nobody listens to the channels that went: exactly, on drawn networks."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seatrial.converters.prune_onnx import CONVERTER, analyze, positions, prune
+from seatrial.errors import ModelError, UsageError
+from seatrial.model import open_model
+
+onnx = pytest.importorskip("onnx")
+ort = pytest.importorskip("onnxruntime")
+helper, numpy_helper = onnx.helper, onnx.numpy_helper
+
+
+class Net:
+    """A network that grows layer by layer, with small whole numbers: sums of them are exact in any order."""
+
+    def __init__(self, seed, channels=2, side=6):
+        self.rng = np.random.default_rng(seed)
+        self.nodes, self.constants = [], []
+        self.value, self.channels, self.side = "x", channels, side
+        self.inputs = [helper.make_tensor_value_info("x", 1, ["n", channels, side, side])]
+
+    def constant(self, array, kind="float32"):
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(array, kind), name))
+        return name
+
+    def whole(self, *shape):
+        return self.constant(self.rng.integers(-3, 4, shape))
+
+    def node(self, kind, *inputs, **attributes):
+        name = f"v{len(self.nodes)}"
+        self.nodes.append(
+            helper.make_node(kind, list(inputs), [name], name=f"{kind}{len(self.nodes)}", **attributes)
+        )
+        return name
+
+    def conv(self, channels, *, bias=True, group=1):
+        weight = self.whole(channels, self.channels // group, 3, 3)
+        extra = [self.whole(channels)] if bias else []
+        self.value = self.node("Conv", self.value, weight, *extra, pads=[1, 1, 1, 1], group=group)
+        self.channels = channels
+
+    def depthwise(self):
+        self.conv(self.channels, group=self.channels)
+
+    def added_bias(self):
+        self.value = self.node("Add", self.value, self.whole(1, self.channels, 1, 1))
+
+    def normalized(self):
+        # Variance 1 and no epsilon: exact.
+        one = self.constant(np.ones(self.channels))
+        scale, shift, mean = (self.whole(self.channels) for _ in range(3))
+        self.value = self.node("BatchNormalization", self.value, scale, shift, mean, one, epsilon=0.0)
+
+    def relu(self):
+        self.value = self.node("Relu", self.value)
+
+    def scaled(self):
+        self.value = self.node("PRelu", self.value, self.whole(self.channels, 1, 1))
+
+    def residual(self):
+        before = self.value
+        self.conv(self.channels)
+        self.value = self.node("Add", self.value, before)
+
+    def excited(self):
+        """Squeeze and excite, in whole numbers."""
+        before, channels = self.value, self.channels
+        pooled = self.node("GlobalMaxPool", before)
+        down = self.node("Conv", pooled, self.whole(2, channels, 1, 1))
+        up = self.node("Conv", self.node("Relu", down), self.whole(channels, 2, 1, 1))
+        self.value = self.node("Mul", before, self.node("Clip", up, self.constant(-2), self.constant(2)))
+
+    def pooled(self):
+        if self.side % 2 == 0:
+            self.value = self.node("MaxPool", self.value, kernel_shape=[2, 2], strides=[2, 2])
+            self.side //= 2
+
+    def model(self, head, classes=3):
+        size = self.channels * self.side**2
+        if head == "flatten":
+            row = self.node("Flatten", self.value)
+        elif head == "reshape":
+            row = self.node("Reshape", self.value, self.constant([-1, size], "int64"))
+        elif head == "computed":
+            batch = self.node(
+                "Slice", self.node("Shape", self.value), *(self.constant([each], "int64") for each in (0, 1))
+            )
+            target = self.node("Concat", batch, self.constant([size], "int64"), axis=0)
+            row = self.node("Reshape", self.value, target)
+        else:
+            row = self.node("Flatten", self.node("GlobalMaxPool", self.value))
+            size = self.channels
+        hidden = self.node("Relu", self.node("Gemm", row, self.whole(size, 8), self.whole(8)))
+        self.node("Gemm", hidden, self.whole(classes, 8), self.whole(classes), transB=1)
+        self.nodes[-1].output[0] = "y"
+        outputs = [helper.make_tensor_value_info("y", 1, ["n", classes])]
+        graph = helper.make_graph(self.nodes, "drawn", self.inputs, outputs, self.constants)
+        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        onnx.checker.check_model(made, full_check=True)
+        return made
+
+
+LAYERS = ("depthwise", "added_bias", "normalized", "relu", "scaled", "residual", "excited", "pooled")
+
+
+@st.composite
+def networks(draw):
+    net = Net(draw(st.integers(0, 10**6)))
+    for _ in range(draw(st.integers(1, 3))):
+        net.conv(draw(st.integers(2, 6)), bias=draw(st.booleans()))
+        for layer in draw(st.lists(st.sampled_from(LAYERS), max_size=3)):
+            getattr(net, layer)()
+    return net.model(draw(st.sampled_from(["flatten", "reshape", "computed", "pool"])))
+
+
+def run(model, x):
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(
+        None, {"x": x}
+    )[0]
+
+
+def copied(model):
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    return made
+
+
+def deafened(model, plans):
+    """The model whose consumers multiply the channels that went by zero."""
+    made = copied(model)
+    constants, groups = analyze(made)
+    gone = {each.group: each.gone for each in plans}
+    for group in groups:
+        for cut in group.cuts:
+            if cut.takes and gone[group.name]:
+                array = np.moveaxis(constants[cut.tensor].copy(), cut.axis, 0)
+                array[positions(cut, gone[group.name])] = 0
+                constants[cut.tensor] = np.moveaxis(array, 0, cut.axis)
+    for place, each in enumerate(made.graph.initializer):
+        made.graph.initializer[place].CopyFrom(
+            numpy_helper.from_array(np.ascontiguousarray(constants[each.name]), each.name)
+        )
+    return made
+
+
+@settings(max_examples=60)
+@given(networks(), st.sampled_from([0.25, 0.5, 0.8]), st.integers(0, 99))
+def test_pruned_is_the_model_that_does_not_listen(model, sparsity, seed):
+    x = np.random.default_rng(seed).integers(-2, 3, (2, 2, 6, 6)).astype("float32")
+    pruned = copied(model)
+    plans = prune(pruned, sparsity=sparsity)
+    assert sum(len(each.gone) for each in plans) > 0
+    onnx.checker.check_model(pruned, full_check=True)
+    np.testing.assert_array_equal(run(pruned, x), run(deafened(model, plans), x))
+
+
+@given(networks())
+def test_finding_the_groups_changes_no_answer(model):
+    x = np.random.default_rng(0).integers(-2, 3, (2, 2, 6, 6)).astype("float32")
+    seen = copied(model)
+    analyze(seen)
+    np.testing.assert_array_equal(run(seen, x), run(model, x))
