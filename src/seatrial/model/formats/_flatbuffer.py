@@ -14,7 +14,7 @@ from typing import Self
 from seatrial.model.formats._format import Garbled
 from seatrial.model.formats._probe import printable
 
-_MOST_VISITS = 10_000_000
+_MOST_VISITS = 4_000_000
 _SIZES = {"b": 1, "B": 1, "?": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8, "d": 8}
 
 
