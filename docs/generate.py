@@ -21,6 +21,7 @@ from seatrial import errors, extensions
 from seatrial.checks import all_checks, explanations, load_profile, profile_names
 from seatrial.cli.list import ROOMS
 from seatrial.cli.main import COMMANDS, EXIT_CODES, seatrial
+from seatrial.converters._fold.emitters import EMITTERS, REASONS
 from seatrial.diagnosis import all_hypotheses
 from seatrial.serve import settings as settings_module
 from seatrial.serve.access.licensing import Licensing
@@ -73,6 +74,16 @@ def checks_page() -> str:
     rows.append(
         "\nEach file of `src/seatrial/checks/` is one check; entry points in `seatrial.checks` add more."
     )
+    return "\n".join(rows) + "\n"
+
+
+def folding_page() -> str:
+    """Which steps fold into a graph, and how near the result is to the Python step's."""
+    rows = [HEAD, "# Folded steps\n", "What `seatrial convert --fold-pipeline` puts into the graph.\n"]
+    rows += ["| step | agreement with the Python step | batches | not folded |", "|---|---|---|---|"]
+    for name, each in sorted(EMITTERS.items()):
+        rows.append(f"| `{name}` | {each.agreement} | {'yes' if each.batched else 'no'} | {each.limits} |")
+    rows += ["\nNot folded:\n", *(f"- `{name}`: {why}." for name, why in sorted(REASONS.items()))]
     return "\n".join(rows) + "\n"
 
 
@@ -243,6 +254,7 @@ PAGES = {
     "findings.md": findings_page,
     "cli.md": cli_page,
     "checks.md": checks_page,
+    "folding.md": folding_page,
     "profiles.md": profiles_page,
     "extensions.md": extensions_page,
     "errors.md": errors_page,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageFilter
 
 from seatrial import extensions
 from seatrial.contract import Contract, Pipeline, StepCall, TensorSpec
@@ -60,6 +61,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("library", "kind", "dtype", "atol"), WAYS)
 def test_resizing(library: str, kind: str, dtype: str, atol: float) -> None:
     for name, options in RESIZES:
@@ -79,6 +81,15 @@ def test_pillow_filters_bytes_exactly_where_it_begins_across(kind: str) -> None:
     for height, width in ((33, 47), (60, 150), (40, 99), (12, 90)):
         pixels = image(height, width)
         np.testing.assert_array_equal(steps(pixels), in_python(calls, pixels))
+
+
+@pytest.mark.parametrize(("kind", "levels"), [("linear", 1), ("area", 1), ("cubic", 2), ("lanczos", 2)])
+def test_pillow_where_it_begins_down(kind: str, levels: int) -> None:
+    calls = [("resize", {"size": [90, 160], "library": "pillow", "interpolation": kind})]
+    noise = Image.fromarray(image(300, 120))
+    soft = np.asarray(noise.filter(ImageFilter.GaussianBlur(1.5)))
+    apart = folded(calls, ("uint8", (None, None, 3)))(soft).astype(int) - in_python(calls, soft)
+    assert np.abs(apart).max() <= levels
 
 
 def test_nearest_of_opencv_takes_a_pixel_beside_at_most() -> None:

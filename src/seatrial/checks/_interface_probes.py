@@ -108,8 +108,10 @@ def output_fault(declared: Sequence[TensorSpec], outputs: Sequence[Any], batch: 
     if len(outputs) != len(declared):
         return f"{len(outputs)} outputs instead of {len(declared)}"
     for spec, array in zip(declared, outputs, strict=True):
-        if str(array.dtype) != spec.dtype:
-            return f"{spec.name} is {array.dtype} instead of {spec.dtype}"
+        # Text comes back as an array of objects.
+        dtype = "string" if array.dtype.kind in "OU" else str(array.dtype)
+        if dtype != spec.dtype:
+            return f"{spec.name} is {dtype} instead of {spec.dtype}"
         if array.ndim != len(spec.shape):
             return f"{spec.name} has {array.ndim} axes instead of {len(spec.shape)}"
         for axis, (size, wanted) in enumerate(zip(array.shape, spec.shape, strict=True)):

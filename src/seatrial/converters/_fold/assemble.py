@@ -17,6 +17,7 @@ from seatrial.errors import UnsupportedModel
 
 PARTS = ("both", "pre", "post")
 GEOMETRY = ("source_size", "scale", "offset")  # what a step after the model wants of those before it
+_KEEPS = frozenset({"cast", "expand", "reshape", "squeeze", "transpose"})  # numbers, whatever their shape
 _NEEDS_GEOMETRY = frozenset({"db_boxes", "detection_rows", "mask"})
 
 
@@ -80,6 +81,18 @@ def check_foldable(contract: Contract, part: str) -> None:
         where = f"{stage}processing"
         raise UnsupportedModel(
             f"step '{call.name}' of the {where} cannot be folded: {why_not(call.name)}", hint=hint
+        )
+    _check_geometry(contract, part)
+
+
+def _check_geometry(contract: Contract, part: str) -> None:
+    """A step after the model that asks where pixels went cannot be folded away from those that know."""
+    images = any(call.name == "decode_image" for call in contract.preprocess.calls)
+    wants = next((call.name for call in contract.postprocess.calls if call.name in _NEEDS_GEOMETRY), "")
+    if part == "post" and images and wants:
+        raise UnsupportedModel(
+            f"step '{wants}' needs to know where the pixels of the image went, which the preprocessing knows",
+            hint="fold both: --fold both",
         )
 
 
@@ -160,7 +173,8 @@ class _Work:
         elif entry.name in self._names:
             self._rename(entry.name, f"fold.own.{entry.name}")
         sizes = [each or f"{entry.name}_{axis}" for axis, each in enumerate(entry.shape)]
-        self.inputs = [TensorSpec(entry.name, entry.dtype, (batch, *sizes))]
+        low, high = self._bounds(entry)
+        self.inputs = [TensorSpec(entry.name, entry.dtype, (batch, *sizes), low=low, high=high)]
         value: Any = Value(entry.name, entry.dtype, entry.shape)
         if not self._lead:
             value = graph.put("Squeeze", value, graph.ints(0)).shaped(*entry.shape)
@@ -172,6 +186,13 @@ class _Work:
             )
         for spec in self._contract.inputs:
             self._tie(spec, feeds[spec.name], "fold.feed." if spec.name == entry.name else "")
+
+    def _bounds(self, entry: Entry) -> tuple[float | None, float | None]:
+        """The model's own, where the steps before it leave the numbers as they are."""
+        if entry.kind != "array" or any(call.name not in _KEEPS for call in self._contract.preprocess.calls):
+            return None, None
+        own = self._contract.inputs[0]
+        return own.low, own.high
 
     def _tie(self, spec: TensorSpec, value: Value, prefix: str) -> None:
         graph = self._before

@@ -25,7 +25,8 @@ def folded_contract(contract: Contract, made: Made, entry: Entry, part: str) -> 
         after = Pipeline((StepCall("pack", {"keys": list(made.keys)}),))
     elif notes := [key.removeprefix("note:") for key in made.keys if key.startswith("note:")]:
         after = Pipeline((StepCall("note", {"names": notes}), *after.calls))
-    used = {"labels": part == "pre", "vocabulary": part == "post"}
+    # Held-out labels are named by the labels; the dictionary of a reader of text is in the graph for good.
+    used = {"labels": part == "pre" or contract.task != "text-recognition", "vocabulary": part == "post"}
     return replace(
         contract,
         inputs=made.inputs,

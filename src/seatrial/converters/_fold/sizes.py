@@ -9,8 +9,10 @@ from seatrial.converters._fold.graph import Graph, Value, refused
 from seatrial.converters._fold.resample import resample
 
 _AGREEMENT = (
-    "exact for nearest, linear and every filter of Pillow on bytes; OpenCV's cubic within 1 of 255; "
-    "on float32 within 1e-4 of the range"
+    "bytes exact for OpenCV's linear, for both grids, and for Pillow where it filters across first; where "
+    "Pillow filters down first (height shrinks more), linear and area within 1, cubic and lanczos within 2 "
+    "of 255 on photographs; OpenCV's cubic within 1, its nearest may take the pixel beside; float32 within "
+    "1e-4 of the range"
 )
 _LIMITS = "OpenCV's area and lanczos are not folded"
 
