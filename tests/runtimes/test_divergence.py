@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -126,3 +128,76 @@ def test_an_output_that_became_constant_diverges():
 )
 def test_tensor_error(a, b, error):
     assert tensor_error(a, b) == pytest.approx(error)
+
+
+def node(label, value, operator="matmul"):
+    return OperatorOutput(label, operator, label, np.asarray(value, "float32"))
+
+
+def branches(broken="", order=("a", "b", "c", "sum", "end"), factor=1.5):
+    """Three branches from one input into a sum; `broken` is scaled."""
+    values = {name: X @ WEIGHTS[place] for place, name in enumerate("abc")}
+    if broken in values:
+        values[broken] = values[broken] * factor
+    values["sum"] = sum(values[name] for name in "abc") * (factor if broken == "sum" else 1)
+    values["end"] = np.tanh(values["sum"]) * (factor if broken == "end" else 1)
+    return [node(name, values[name]) for name in order]
+
+
+FLOW = {"a": (), "b": (), "c": (), "sum": ("a", "b", "c"), "end": ("sum",)}
+
+
+@pytest.mark.parametrize("broken", ["a", "b", "c", "sum", "end"])
+def test_who_reads_whom_tells_branches_apart(broken):
+    theirs = [
+        OperatorOutput(f"node_{place}", "op", "t", each.value) for place, each in enumerate(branches(broken))
+    ]
+    found = first_divergence(branches(), theirs, flow=FLOW)
+    assert found.aligned_by == "flow"
+    assert found.first.label == broken
+    assert first_divergence(branches(), branches(), flow=FLOW).first is None
+
+
+def test_a_name_that_now_means_something_else_is_no_fault():
+    """A converter fuses the bias into the product and keeps the product's name."""
+    product, biased = X @ WEIGHTS[0], X @ WEIGHTS[0] + 1
+    ours = [node("product", product), node("bias", biased, "add"), node("end", np.tanh(biased))]
+    flow = {"product": (), "bias": ("product",), "end": ("bias",)}
+    assert (
+        first_divergence(ours, [node("product", biased), node("end", np.tanh(biased))], flow=flow).first
+        is None
+    )
+    wrong = [node("product", biased + 0.5), node("end", np.tanh(biased + 0.5))]
+    assert first_divergence(ours, wrong, flow=flow).first.label in ("product", "bias")
+
+
+def test_a_transposition_is_not_found_again_in_its_own_input():
+    cube = RNG.normal(size=(3, 4, 12, 4)).astype("float32")
+    turned, wrong = cube.transpose(0, 2, 1, 3), cube.transpose(0, 2, 3, 1)
+    ours = [node("cube", cube), node("turned", turned), node("flat", turned.reshape(3, 12, 16))]
+    theirs = [node("n0", cube), node("n1", wrong), node("n2", wrong.reshape(3, 12, 16))]
+    flow = {"cube": (), "turned": ("cube",), "flat": ("turned",)}
+    assert first_divergence(ours, theirs, flow=flow).first.label == "turned"
+
+
+def test_an_addition_of_nothing_counts_when_it_is_lost():
+    product = X @ WEIGHTS[0]
+    ours = [node("product", product), node("bias", product, "add"), node("end", np.tanh(product))]
+    theirs = [node("n0", product), node("n1", product + 1), node("n2", np.tanh(product + 1))]
+    flow = {"product": (), "bias": ("product",), "end": ("bias",)}
+    assert first_divergence(ours, theirs, flow=flow).first.label == "bias"
+
+
+@pytest.mark.parametrize("size", [5e-4, 1e-2])
+def test_a_small_fault_is_named_where_it_begins_and_not_where_it_is_large(size):
+    value, ours, theirs = X, [], []
+    other = X
+    for place, weight in enumerate(WEIGHTS):
+        value, other = value @ weight, other @ weight * (1 + (size if place == 1 else 0))
+        ours.append(node(f"op{place}", value))
+        theirs.append(node(f"n{place}", other))
+    ours.append(node("end", np.exp(value * 4)))
+    theirs.append(node("last", np.exp(other * 4)))
+    flow = {each.label: (before.label,) for before, each in pairwise(ours)}
+    found = first_divergence(ours, theirs, flow={"op0": (), **flow}, tolerance=1e-3)
+    assert found.first.label == "op1"
