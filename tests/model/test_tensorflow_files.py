@@ -10,7 +10,7 @@ import pytest
 
 from seatrial.errors import UnsupportedModel
 from seatrial.model import open_model
-from seatrial.model.formats.savedmodel import in_order
+from seatrial.model.ordering import in_order
 from seatrial.model.weights import iter_weights
 
 VALUES = np.arange(6, dtype="float32").reshape(2, 3)

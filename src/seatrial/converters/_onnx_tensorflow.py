@@ -12,12 +12,13 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 from unittest import mock
 
 from seatrial import lazy
+from seatrial.converters import _layouts
 from seatrial.converters._answering import Refused, answer
 
 _HINT = "run the ONNX file itself (onnxruntime runs on ARM and in browsers too), or try onnx_to_ort"
@@ -41,14 +42,29 @@ def _convert(request: Mapping[str, Any]) -> dict[str, Any]:
                     output_folder_path=str(made),
                     output_signaturedefs=True,
                     copy_onnx_input_output_names_to_tflite=True,
-                    keep_shape_absolutely_input_names=list(request["inputs"]),
+                    keep_shape_absolutely_input_names=[each["name"] for each in request["inputs"]],
                     not_use_onnxsim=True,
                     non_verbose=True,
                 )
             except (Exception, SystemExit) as error:
                 raise Refused(f"onnx2tf: {type(error).__name__}: {str(error)[:600]}", hint=_HINT) from error
-        _place(request, made)
+            if not (made / "saved_model.pb").exists():
+                raise Refused("onnx2tf wrote no SavedModel", hint=_HINT)
+            outputs = _layouts.found(request["graph"], made, request["inputs"])
+            if _as_is(outputs, request["to"]):
+                _place(request, made)
+            else:
+                _layouts.wrap(made, outputs, request["inputs"], Path(scratch) / "wrapped")
+                _place(request, Path(scratch) / "wrapped")
     return {}
+
+
+def _as_is(outputs: Sequence[_layouts.Output], to: str) -> bool:
+    """Whether the outputs have the source's layout and order; those of a signature are sorted by name."""
+    names = [each.name for each in outputs]
+    # In LiteRT's file they have the source's names, which may be sorted otherwise.
+    sorted_so = len(names) == 1 if to == "litert" else names == sorted(names)
+    return sorted_so and all(each.as_is for each in outputs)
 
 
 def _no_network(*_: Any, **__: Any) -> NoReturn:
@@ -72,12 +88,11 @@ def _place(request: Mapping[str, Any], made: Path) -> None:
     target = Path(request["target"])
     if request["to"] == "litert":
         found = sorted(made.glob(f"*_{request['precision']}.tflite"))
-        if not found:
-            raise Refused("onnx2tf wrote no .tflite file", hint=_HINT)
-        shutil.copyfile(found[0], target)
+        if found:
+            shutil.copyfile(found[0], target)
+        else:
+            _layouts.to_litert(made, request["precision"], target)
         return
-    if not (made / "saved_model.pb").exists():
-        raise Refused("onnx2tf wrote no SavedModel", hint=_HINT)
     shutil.copyfile(made / "saved_model.pb", target / "saved_model.pb")
     for folder in ("variables", "assets"):
         if (made / folder).is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def _run(artifact: Artifact, target: Path, *, to: str, precision: str, options: 
             "graph": str(artifact.graph.resolve()),
             "to": to,
             "precision": precision,
-            "inputs": [each.name for each in artifact.inputs],
+            "inputs": [asdict(each) for each in artifact.inputs],
             "target": str(target),
         },
         tool="onnx2tf",

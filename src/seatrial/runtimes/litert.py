@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seatrial import lazy
+from seatrial.model.ordering import in_order
 from seatrial.runtimes._engine import Array, Engine, Runtime, Task, Traced
 
 # The only place where the interpreter tells its operators.
@@ -66,7 +67,7 @@ class LiteRtEngine(Engine):
         for name, told in pairs:
             interpreter.set_tensor(told["index"], np.ascontiguousarray(feeds[name]))
         interpreter.invoke()
-        return [interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()]
+        return [interpreter.get_tensor(each) for each in _outputs(interpreter)]
 
     def trace(self, feeds: Mapping[str, Array]) -> list[Traced]:
         """See `Engine.trace`."""
@@ -88,6 +89,16 @@ class LiteRtEngine(Engine):
         """See `Engine.exercise`."""
         operators = Counter(each["op_name"] for each in getattr(self._interpreter, _OPERATORS)())
         return {"threads": self._task.threads, "precision": self._task.native, "operators": dict(operators)}
+
+
+def _outputs(interpreter: Any) -> list[int]:
+    """Places of the outputs as the reader lists them: by a signature's names where there is one."""
+    signatures = interpreter.get_signature_list()
+    if not signatures:
+        return [each["index"] for each in interpreter.get_output_details()]
+    runner = interpreter.get_signature_runner(next(iter(signatures)))
+    told = runner.get_output_details()
+    return [told[name]["index"] for name in in_order(told)]
 
 
 RUNTIME = Runtime(

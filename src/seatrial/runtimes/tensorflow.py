@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from seatrial import lazy
 from seatrial.errors import UsageError
+from seatrial.model.ordering import in_order
 from seatrial.runtimes._engine import Array, Engine, Runtime, Task, Traced
 from seatrial.runtimes._source import flat
 
@@ -63,7 +63,7 @@ class TensorFlowEngine(Engine):
             answer = flat(self._keras(given[0] if len(given) == 1 else given, training=False))
         else:
             told = self._signature(**tensors)
-            answer = [told[name] for name in _in_order(told)]
+            answer = [told[name] for name in in_order(told)]
         return [each.numpy() for each in answer]
 
     def trace(self, feeds: Mapping[str, Array]) -> Iterable[Traced]:
@@ -90,15 +90,6 @@ class TensorFlowEngine(Engine):
             operators = Counter(each.type for each in self._signature.graph.get_operations())
         threads = self._tensorflow.config.threading.get_intra_op_parallelism_threads()
         return {"threads": threads, "precision": self._task.native, "operators": dict(operators)}
-
-
-def _in_order(names: Iterable[str]) -> list[str]:
-    """A signature has no order of its own: `output_2` before `output_10`, as the reader has it."""
-    return sorted(names, key=lambda each: [_part(part) for part in re.split(r"(\d+)", each)])
-
-
-def _part(text: str) -> tuple[int, str]:
-    return (int(text), "") if text.isdigit() else (0, text)
 
 
 RUNTIME = Runtime(

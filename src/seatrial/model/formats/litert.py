@@ -21,6 +21,7 @@ from seatrial.model.formats._flatbuffer import Table
 from seatrial.model.formats._format import Format, Garbled
 from seatrial.model.formats._graph import Graph, problem
 from seatrial.model.formats._probe import printable
+from seatrial.model.ordering import in_order
 
 _CUSTOM = 32
 _NEWEST = 3
@@ -47,7 +48,7 @@ def read(path: Path) -> Artifact:
             graph = Graph(
                 version=f"LiteRT schema {model.integer(0, 'I')}",
                 inputs=_specs(tensors, main.integers(1), signature.get("inputs", {})),
-                outputs=_specs(tensors, main.integers(2), signature.get("outputs", {})),
+                outputs=_outputs(tensors, main.integers(2), signature.get("outputs", {})),
                 operators=tuple(_operators(model)),
                 metadata={"description": model.text(3)[:200]},
             )
@@ -93,6 +94,16 @@ def _signature(model: Table) -> Mapping[str, Mapping[int, str]]:
 
 def _specs(tensors: list[Table], places: tuple[int, ...], names: Mapping[int, str]) -> tuple[TensorSpec, ...]:
     return tuple(_spec(_tensor(tensors, place), names.get(place, "")) for place in places)
+
+
+def _outputs(
+    tensors: list[Table], places: tuple[int, ...], names: Mapping[int, str]
+) -> tuple[TensorSpec, ...]:
+    """By the names of a signature where there is one: the graph's own order is that of no source."""
+    specs = {each.name: each for each in _specs(tensors, places, names)}
+    if len(specs) < len(places):
+        return _specs(tensors, places, {})
+    return tuple(specs[name] for name in (in_order(specs) if names else specs))
 
 
 def _tensor(tensors: list[Table], place: int) -> Table:

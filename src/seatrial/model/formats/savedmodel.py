@@ -21,6 +21,7 @@ from seatrial.model.formats._assemble import assemble, broken
 from seatrial.model.formats._bytes import head, is_regular, mapped, size_of
 from seatrial.model.formats._format import Format, Garbled
 from seatrial.model.formats._graph import Graph, problem
+from seatrial.model.ordering import in_order
 
 SIGNATURE = "serving_default"
 NAME = "saved_model.pb"
@@ -59,15 +60,6 @@ def operators(path: Path) -> tuple[Operator, ...]:
     """The operators of a `saved_model.pb`, those of its functions included."""
     with mapped(path) as data:
         return _graph(data).operators
-
-
-def in_order(names: Iterable[str]) -> list[str]:
-    """Outputs of a signature, which has no order of its own: `output_2` before `output_10`."""
-    return sorted(names, key=lambda each: [_part(part) for part in re.split(r"(\d+)", each)])
-
-
-def _part(text: str) -> tuple[int, str]:
-    return (int(text), "") if text.isdigit() else (0, text)
 
 
 def _beside(path: Path) -> list[ModelFile]:
