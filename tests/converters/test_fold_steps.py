@@ -155,6 +155,53 @@ def test_arrays(name: str, options: dict[str, Any], value: Any, atol: float, kno
     np.testing.assert_allclose(got, wanted, rtol=0, atol=atol)
 
 
+BATCHES: list[tuple[str, dict[str, Any], tuple[int, ...], tuple[str, ...]]] = [
+    ("cast", {"dtype": "float64"}, (2, 3), ()),
+    ("transpose", {"order": [1, 0]}, (2, 3), ()),
+    ("expand", {"axis": -1}, (2, 3), ()),
+    ("expand", {"axis": 0}, (2, 3), ()),
+    ("squeeze", {"axes": [1]}, (2, 1, 3), ()),
+    ("reshape", {"shape": [3, -1]}, (2, 3), ()),
+    ("pad", {"axes": [1], "to": [5]}, (2, 3), ()),
+    ("pad", {"axes": [0, 1], "multiple": 4, "where": "center"}, (2, 3), ()),
+    ("normalize", {"mean": [0.1, 0.2], "std": [2.0]}, (3, 4, 2), ()),
+    ("softmax", {"axis": 0}, (2, 3), ()),
+    ("sigmoid", {}, (3,), ()),
+    ("argmax", {"axis": -1}, (2, 3), ()),
+    ("topk", {"k": 2}, (5,), FIVE),
+    ("topk", {}, (5,), ()),
+    ("threshold", {}, (1,), ()),
+    ("threshold", {}, (2,), FIVE),
+    ("number", {"scale": 3.0}, (1,), ()),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "shape", "labels"), BATCHES, ids=[f"{n}-{each[0]}" for n, each in enumerate(BATCHES)]
+)
+def test_each_row_of_a_batch_is_a_sample(
+    name: str, options: dict[str, Any], shape: tuple[int, ...], labels: tuple[str, ...]
+) -> None:
+    batch = RNG.random((4, *shape)).astype(np.float32)
+    steps = folded([(name, options)], ("float32", shape), labels=labels, lead=1)
+    for row, got in zip(batch, steps.rows(batch), strict=True):
+        wanted = in_python([(name, options)], row, labels=labels)
+        if isinstance(wanted, dict):
+            assert got == wanted
+        else:
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-7)
+
+
+def test_indices_of_a_batch() -> None:
+    steps = folded([("label_map", {})], ("int64", ()), labels=FIVE, lead=1)
+    assert [each["class"] for each in steps.rows(np.array([4, 0, 2]))] == ["owl", "cat", "kilo"]
+
+
+def test_every_step_of_a_batch_is_tried() -> None:
+    tried = {name for name, *_ in BATCHES} | {"label_map", "select"}
+    assert tried == {name for name, each in EMITTERS.items() if each.batched}
+
+
 REFUSED: list[tuple[str, dict[str, Any], Any]] = [
     ("crop", {"size": [7, 4]}, image(6, 9)),
     ("cast", {"dtype": "uint8"}, np.array([0.0, 256.0])),

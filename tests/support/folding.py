@@ -34,6 +34,17 @@ class Folded:
         found = self.session.run(None, feeds)
         if not self.packed:
             return found[0]
+        return self.answer(found)
+
+    def rows(self, batch: Any) -> list[Any]:
+        """What each row of a batch gives."""
+        found = self.session.run(None, {self.inputs[0]: batch})
+        if not self.packed:
+            return list(found[0])
+        return [self.answer([each[row] for each in found]) for row in range(len(batch))]
+
+    def answer(self, found: Sequence[Any]) -> Any:
+        """The parts of one answer put together."""
         pack = extensions.get("seatrial.contract.steps", "STEP", "pack")
         return plain(pack.apply(found, Context(), keys=self.keys))
 
@@ -44,9 +55,10 @@ def folded(
     labels: Sequence[str] = (),
     vocabulary: Sequence[str] = (),
     notes: Mapping[str, Any] | None = None,
+    lead: int = 0,
 ) -> Folded:
-    """A session of these steps; `entries` are types and shapes of what goes in."""
-    graph = Graph("step.", labels=labels, vocabulary=vocabulary)
+    """A session of these steps; `entries` are types and shapes of what goes in, batched where `lead` is 1."""
+    graph = Graph("step.", lead=lead, labels=labels, vocabulary=vocabulary)
     for name, given in (notes or {}).items():
         graph.notes[name] = graph.constant(given, "int64" if name == "source_size" else "float64").shaped(2)
     values = [Value(f"in{place}", dtype, shape) for place, (dtype, shape) in enumerate(entries)]
@@ -59,9 +71,12 @@ def folded(
     outputs = []
     for place, each in enumerate(made.values()):
         nodes.append(helper.make_node("Identity", [each.name], [f"out{place}"]))
-        shape = [None] * each.rank
+        shape = [None] * (each.rank + lead)
         outputs.append(helper.make_tensor_value_info(f"out{place}", graph.kind(each.dtype), shape))
-    inputs = [helper.make_tensor_value_info(each.name, graph.kind(each.dtype), each.shape) for each in values]
+    inputs = [
+        helper.make_tensor_value_info(each.name, graph.kind(each.dtype), [*[None] * lead, *each.shape])
+        for each in values
+    ]
     model = helper.make_model(
         helper.make_graph(nodes, "steps", inputs, outputs),
         opset_imports=[helper.make_opsetid(*pair) for pair in DOMAINS.items()],
