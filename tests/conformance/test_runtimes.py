@@ -20,7 +20,7 @@ from seatrial.errors import ContractViolation, EngineFailure, UsageError
 from seatrial.model import open_model
 from seatrial.runtimes import SessionOptions, available_runtimes, open_session
 from seatrial.runtimes._engine import Runtime
-from support import edge_models, paddle_models
+from support import edge_models, paddle_models, sources
 from support.artifacts import by_hand
 
 QUICK = {"onnxruntime", "openvino"}
@@ -44,6 +44,8 @@ quick_to_start = pytest.mark.parametrize(
 ground_runtime = pytest.mark.parametrize("runtime", marked(GROUND))
 OPTIONS = SessionOptions(timeout=120)
 ON_THIS_MACHINE = {"paddlelite": {"target": "x86"}}  # the default is for another processor
+# Formats that are a class and its checkpoint, with the framework of the class.
+SOURCES = {"paddle-layer": "paddle", "torch-module": "torch"}
 # softmax(relu(x @ W1) @ W2), known in numpy.
 _RNG = np.random.default_rng(3)
 W1, W2 = _RNG.normal(size=(4, 8)).astype("float32"), _RNG.normal(size=(8, 3)).astype("float32")
@@ -73,7 +75,7 @@ def onnx_model(folder: Path):
 
 
 def expected(x, artifact):
-    if artifact.format != "onnx":
+    if artifact.format not in {"onnx", *SOURCES}:
         return None
     scores = np.maximum(x @ W1, 0) @ W2
     powers = np.exp(scores - scores.max(1, keepdims=True))
@@ -81,14 +83,27 @@ def expected(x, artifact):
 
 
 @pytest.fixture
-def artifact(runtime: Runtime, tmp_path):
+def artifact(runtime: Runtime, tmp_path, tmp_path_factory, made_before):
     if not runtime.available():
         pytest.skip(f"{runtime.name} is not here: {runtime.how_to_get()}")
     if "onnx" in runtime.formats:
         return onnx_model(tmp_path)
     if "paddle-json" in runtime.formats:
         return paddle_models.paddle_model("affine")
-    return converted(onnx_model(tmp_path), runtime, tmp_path / "converted")
+    for name, framework in SOURCES.items():
+        if name in runtime.formats:
+            return open_model(sources.affine(framework, tmp_path / "source", W1, W2))
+    # A conversion may take as long as all the questions that are asked of its result.
+    if runtime.name not in made_before:
+        folder = tmp_path_factory.mktemp(runtime.name)
+        made_before[runtime.name] = converted(onnx_model(folder), runtime, folder / "converted")
+    return made_before[runtime.name]
+
+
+@pytest.fixture(scope="module")
+def made_before():
+    """Converted models, by the runtime they are for."""
+    return {}
 
 
 def converted(model, runtime: Runtime, out: Path):
