@@ -99,6 +99,18 @@ def test_tokens_are_not_for_ncnn(tmp_path):
         convert(open_model(tmp_path / "ids.onnx"), "ncnn", tmp_path / "out")
 
 
+def test_tokens_go_to_mnn_as_what_they_are(tmp_path):
+    """Its converter declares int64 as int32, which the engine takes for the same."""
+    (tmp_path / "ids.onnx").write_bytes(models.onnx_network())
+    result = convert(open_model(tmp_path / "ids.onnx"), "mnn", tmp_path / "out").artifact
+    (spec,) = result.inputs
+    assert (spec.name, spec.dtype, spec.shape) == ("ids", "int64", (None, None))
+    with open_session(result) as session:
+        with pytest.raises(SeatrialError, match="int64"):
+            session.run({"ids": np.full((1, 3), 1 << 40, "int64")})
+        assert session.run({"ids": np.ones((2, 3), "int64")})[0].shape == (2, 3, 4)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_half_a_file_is_refused_by_reader_or_engine(name, made, images, tmp_path):
     folder = tmp_path / "half"

@@ -18,6 +18,7 @@ from seatrial.model.formats._flatbuffer import Table
 from seatrial.model.formats.mnn import type_of
 
 _TIMEOUT = 600.0
+_INT32, _INT64 = 3, 9  # DataType of MNN
 _SPACE = uuid.UUID("3f1c3a52-6c5a-5c83-9d0f-6f1d6f5b7c11")  # of the identities of models that are made here
 
 
@@ -71,18 +72,22 @@ def settled(data: bytes, inputs: Sequence[TensorSpec], identity: str) -> bytes:
     if length == len(identity):
         out[start : start + length] = identity.encode("ascii")
     names = net.texts(7)
-    shapes = {each.name: each.shape for each in inputs}
+    known = {each.name: each for each in inputs}
     for op in net.tables(3):
         main = op.table(2)
         if type_of(op.integer(5)) != "Input" or main is None:
             continue
         place = op.integers(4)
-        shape = shapes.get(names[place[0]] if place and place[0] < len(names) else op.text(3), ())
+        spec = known.get(names[place[0]] if place and place[0] < len(names) else op.text(3))
         start, rank = main.bytes_of(0)
-        if rank == len(shape):
-            for axis, size in enumerate(shape):
-                if not isinstance(size, int):
-                    struct.pack_into("<i", out, start + 4 * axis, -1)
+        if spec is None or rank != len(spec.shape):
+            continue
+        for axis, size in enumerate(spec.shape):
+            if not isinstance(size, int):
+                struct.pack_into("<i", out, start + 4 * axis, -1)
+        if spec.dtype == "int64" and main.integer(1) == _INT32 and main.place(1):
+            # Both are 32 bits wide to the engine; the file says what the model takes.
+            struct.pack_into("<i", out, main.place(1), _INT64)
     return bytes(out)
 
 

@@ -87,6 +87,10 @@ class Table:
         at = self._at(field)
         return at + self._buffer.integer("I", at) if at else 0
 
+    def place(self, field: int) -> int:
+        """Where the number of a field lies in the buffer; 0 when the table leaves it out."""
+        return self._at(field)
+
     def has(self, field: int) -> bool:
         """Whether the table has the field."""
         return self._at(field) > 0
