@@ -79,7 +79,14 @@ def test_a_picture_may_stay_as_it_was_held() -> None:
 
 # What the decoder alone would hang on (cut JPEGs), or end the process for (other headers).
 JPEG, PNG = FILES["jpeg-full-color"], FILES["png"]
+TABLE, SCAN = JPEG.index(b"\xff\xc4"), JPEG.index(b"\xff\xda")
 BAD = {
+    "a table of too many codes": (
+        JPEG[: TABLE + 5] + b"\xff" * 16 + JPEG[TABLE + 21 :],
+        "damaged or of a kind",
+    ),
+    "a table of no class": (JPEG[: TABLE + 4] + b"\x20" + JPEG[TABLE + 5 :], "damaged or of a kind"),
+    "a mark in the scan": (JPEG[: SCAN + 90] + b"\xff\x5a" + JPEG[SCAN + 92 :], "damaged or of a kind"),
     "cut": (JPEG[: len(JPEG) // 2], "damaged or of a kind"),
     "without its end": (JPEG[:-2], "damaged or of a kind"),
     "a length beyond the file": (JPEG[:4] + b"\xff\xff" + JPEG[6:], "damaged or of a kind"),

@@ -18,7 +18,10 @@ _SMALLEST = 24  # bytes: a PNG's signature and the sizes after it; no JPEG is sm
 _PNG = (0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A)
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive, all with Huffman codes
 _OTHER_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
-_SCAN, _MOST_SEGMENTS = 0xDA, 10_000
+_SCAN, _END, _TABLE, _MOST_SEGMENTS = 0xDA, 0xD9, 0xC4, 10_000
+_HEAD = 21  # bytes of a segment that are looked at: up to the counts of a Huffman table
+# After 0xFF in and between scans: stuffing, restarts, the end, tables, further scans, comments.
+_IN_SCANS = {0x00, *range(0xD0, 0xD8), _END, 0xFF, _TABLE, _SCAN, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE}
 
 
 def _decode_image(graph: Graph, value: Any, *, color: str, exif: bool, alpha: str, max_pixels: int) -> Value:
@@ -79,18 +82,22 @@ def _whole(graph: Graph, numbers: Value, at: int) -> Value:
 
 
 def _ends(graph: Graph, numbers: Value, length: Value, scan: Value) -> Value:
-    """Whether the mark of a JPEG's end stands after the beginning of its scan."""
+    """Whether a JPEG's end stands after its first scan, and nothing before it that the decoder dies of."""
     end = graph.put("Reshape", length, graph.ints(1))
     first = graph.put("Slice", numbers, graph.ints(0), graph.put("Sub", end, graph.ints(1)), graph.ints(0))
     second = graph.put("Slice", numbers, graph.ints(1), end, graph.ints(0))
-    mark = graph.put(
-        "And",
-        graph.compared("Equal", first, graph.whole(0xFF)),
-        graph.compared("Equal", second, graph.whole(0xD9)),
-    )
     places = graph.range(graph.put("Sub", length, graph.whole(1)))
-    found = graph.put("Where", mark, places, graph.whole(-1), dtype="int64")
-    return graph.compared("Greater", graph.put("ReduceMax", found, keepdims=0), scan)
+    mark = graph.compared("Equal", first, graph.whole(0xFF))
+    mark = graph.put("And", mark, graph.compared("Greater", places, scan))
+    done = graph.put("And", mark, graph.compared("Equal", second, graph.whole(_END)))
+    far = graph.whole(1 << 40)
+    stop = graph.put("ReduceMin", graph.put("Where", done, places, far, dtype="int64"), keepdims=0)
+    known = graph.take(graph.constant([each in _IN_SCANS for each in range(256)], "bool"), second, 0)
+    strange = graph.put("And", mark, graph.put("Not", known))
+    strange = graph.put("And", strange, graph.compared("Less", places, stop))
+    worst = graph.put("ReduceMax", graph.cast(strange, "int32"), keepdims=0)
+    clean = graph.compared("Equal", worst, graph.constant(0, "int32"))
+    return graph.put("And", clean, graph.compared("Less", stop, far))
 
 
 def _walked(graph: Graph, numbers: Value, length: Value, jpeg: Value) -> tuple[Value, Value, Value]:
@@ -101,6 +108,7 @@ def _walked(graph: Graph, numbers: Value, length: Value, jpeg: Value) -> tuple[V
         pixels = Value(names["pixels"], "int64")
         head, marker, size, inside = _segment(graph, numbers, length, at)
         frame, good, found = _frame(graph, head, marker)
+        good = graph.put("And", good, _table(graph, head, marker, size))
         pixels = graph.put("Where", frame, found, pixels, dtype="int64")
         filling = graph.compared("Equal", marker, graph.whole(0xFF))
         fits = graph.put("And", inside, graph.compared("Greater", size, graph.whole(1)))
@@ -126,10 +134,10 @@ def _walked(graph: Graph, numbers: Value, length: Value, jpeg: Value) -> tuple[V
 
 
 def _segment(graph: Graph, numbers: Value, length: Value, at: Value) -> tuple[Value, Value, Value, Value]:
-    """Ten bytes of a segment, its marker, its length, and whether it is one and ends before the file does."""
-    last = graph.put("Sub", length, graph.whole(10))
+    """A segment's first bytes, its marker and length, and whether it is one and ends before the file does."""
+    last = graph.put("Sub", length, graph.whole(_HEAD))
     start = graph.put("Max", graph.put("Min", at, last), graph.whole(0))
-    head = graph.take(numbers, graph.put("Add", graph.ints(*range(10)), start), 0)
+    head = graph.take(numbers, graph.put("Add", graph.ints(*range(_HEAD)), start), 0)
     marker = graph.at(head, 1)
     high = graph.put("Mul", graph.at(head, 2), graph.whole(256))
     size = graph.put("Add", high, graph.at(head, 3))
@@ -137,6 +145,26 @@ def _segment(graph: Graph, numbers: Value, length: Value, at: Value) -> tuple[Va
     end = graph.put("Add", graph.put("Add", at, size), graph.whole(2))
     inside = graph.put("And", begins, graph.compared("LessOrEqual", end, length))
     return head, marker, size, inside
+
+
+def _table(graph: Graph, head: Value, marker: Value, size: Value) -> Value:
+    """Whether a segment is no Huffman table, or its first one is one that the decoder takes.
+
+    That is: of a class and a number that exist, not longer than its segment, codes that fit their bits.
+    """
+    none = graph.put("Not", graph.compared("Equal", marker, graph.whole(_TABLE)))
+    kind = graph.at(head, 4)
+    family = graph.put("Div", kind, graph.whole(16))
+    number = graph.put("Mod", kind, graph.whole(16))
+    counts = graph.take(head, graph.ints(*range(5, 21)), 0)
+    symbols = graph.put("ReduceSum", counts, keepdims=0)
+    room = graph.put("Sub", size, graph.whole(19))
+    shares = graph.put("Mul", counts, graph.ints(*(1 << (15 - each) for each in range(16))))
+    used = graph.put("ReduceSum", shares, keepdims=0)
+    good = graph.compared("LessOrEqual", symbols, room)
+    for value, most in ((family, 1), (number, 3), (symbols, 256), (used, 1 << 16)):
+        good = graph.put("And", good, graph.compared("LessOrEqual", value, graph.whole(most)))
+    return graph.put("Or", none, good)
 
 
 def _frame(graph: Graph, head: Value, marker: Value) -> tuple[Value, Value, Value]:
