@@ -221,3 +221,22 @@ def test_samples_of_many_shapes_set_ranges(tmp_path, method):
     found = tool.ranges_of(tmp_path / "prepared.onnx", feeds, method, tmp_path)
     low, high = found["x"]
     assert low <= 0.0 < 0.9 < high <= values.max() * 1.01
+
+
+def test_what_lies_between_layers_can_stay_in_float():
+    ranges = {**RANGES, "h": (0, 2), "r": (0, 2), "s": (0, 3)}
+    random = np.random.default_rng(0)
+    weights = {"w1": random.normal(size=(8, 4)), "w2": random.normal(size=(4, 4)), "c": np.ones(4)}
+    nodes = [
+        helper.make_node("MatMul", ["x", "w1"], ["h"], "first"),
+        helper.make_node("Add", ["h", "c"], ["r"], "sum"),
+        helper.make_node("MatMul", ["r", "w2"], ["y"], "second"),
+    ]
+    made = quantizable.model(nodes, {name: value.astype("float32") for name, value in weights.items()})
+
+    def constant_of_sum(**how):
+        graph = tool.static(made, ranges, tool.Recipe(**how)).graph
+        return next(node for node in graph.node if node.name == "sum").input[1]
+
+    assert constant_of_sum() != "c"
+    assert constant_of_sum(between=False) == "c"

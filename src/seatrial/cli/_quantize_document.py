@@ -85,7 +85,12 @@ def _score(score: Score) -> dict[str, Any]:
 
 
 def _attempt(each: Attempt) -> dict[str, Any]:
-    told: dict[str, Any] = {"in_float": list(each.keep), "ruling": each.ruling.value, "problem": each.problem}
+    told: dict[str, Any] = {
+        "in_float": list(each.keep),
+        "between": each.between,
+        "ruling": each.ruling.value,
+        "problem": each.problem,
+    }
     if each.artifact is not None and each.score is not None and each.drop is not None:
         drop = each.drop
         told |= {"digest": each.artifact.digest, "bytes": each.artifact.size, **_score(each.score)}

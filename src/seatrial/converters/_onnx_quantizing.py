@@ -24,6 +24,8 @@ STATIC = (
     *LAYERS, "Add", "AveragePool", "Clip", "Concat", "Flatten", "GlobalAveragePool", "LeakyRelu",
     "MaxPool", "Mul", "Relu", "Reshape", "Resize", "Split", "Squeeze", "Transpose", "Unsqueeze",
 )  # fmt: skip
+# What hands integers on as they are; arithmetic between layers (sums, activations) is not among them.
+MOVING = ("Flatten", "MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 DYNAMIC = ("Attention", "EmbedLayerNormalization", "Gather", "Gemm", "LSTM", "MatMul")
 _CHUNK = 8  # samples whose every intermediate tensor is in memory at once, for histograms
 _OLDEST = 13  # the first opset with scales by channel
@@ -41,12 +43,14 @@ class Recipe:
             than those that have it.
         keep: Nodes left in float.
         only: The only nodes to quantize; empty for all.
+        between: Whether arithmetic between layers becomes integer too: faster, and often what loses most.
     """
 
     per_channel: bool = True
     reduce_range: bool = True
     keep: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    between: bool = True
 
 
 def quantization() -> Any:
@@ -177,7 +181,7 @@ def static(model: Any, ranges: Ranges, recipe: Recipe) -> Any:
         calibrate.TensorsData(tool.CalibrationMethod.MinMax, data),
         list(recipe.only),
         list(recipe.keep),
-        list(STATIC),
+        list(STATIC if recipe.between else (*LAYERS, *MOVING)),
         {"WeightSymmetric": True, "ActivationSymmetric": False},
     )
     quantizer.quantize_model()

@@ -18,7 +18,12 @@ from seatrial.errors import UnsupportedModel
 
 def _work(request: Mapping[str, Any]) -> dict[str, Any]:
     scratch = Path(request["scratch"])
-    recipe = tool.Recipe(request["per_channel"], request["reduce_range"], tuple(request["keep"]))
+    recipe = tool.Recipe(
+        per_channel=request["per_channel"],
+        reduce_range=request["reduce_range"],
+        keep=tuple(request["keep"]),
+        between=request["between"],
+    )
     prepared = scratch / "prepared.onnx"
     model = tool.prepare(Path(request["graph"]), prepared)
     told: dict[str, Any] = {"layers": [[node.name, node.op_type] for node in tool.layers_of(model)]}

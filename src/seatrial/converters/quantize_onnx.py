@@ -22,12 +22,14 @@ from seatrial.model.artifact import Artifact
 LARGEST = (1 << 31) - 1
 MODES = ("static", "dynamic")
 CALIBRATIONS = ("minmax", "entropy", "percentile")
+_HANDED_ON = ("mode", "calibration", "per_channel", "reduce_range", "between", "timeout")
 _OPTIONS: Mapping[str, Any] = {
     "mode": "static",
     "feeds": "",
     "calibration": "minmax",
     "per_channel": True,
     "reduce_range": True,
+    "between": True,
     "keep": (),
     "ranges": "",
     "timeout": 1800,
@@ -64,8 +66,9 @@ def make(
     """See `Make`.
 
     Options: `mode` (static or dynamic), `feeds` (file of calibration samples, for static), `calibration`
-    (minmax, entropy or percentile), `per_channel`, `reduce_range`, `keep` (nodes left in float), `ranges`
-    (JSON file of activations' ranges: read where it is, else written, so that the next variant is cheap).
+    (minmax, entropy or percentile), `per_channel`, `reduce_range`, `between` (whether sums and activations
+    between layers become integer too), `keep` (nodes left in float), `ranges` (JSON file of activations'
+    ranges: read where it is, else written, so that the next variant is cheap).
     """
     request = _request(artifact, options)
     target = folder / f"{artifact.graph.stem}.onnx"
@@ -112,7 +115,7 @@ def _request(artifact: Artifact, options: Mapping[str, Any]) -> dict[str, Any]:
     version = lazy.version("onnxruntime")
     bits = "7 bits" if chosen["reduce_range"] else "8 bits"
     return {
-        **{name: chosen[name] for name in ("mode", "calibration", "per_channel", "reduce_range", "timeout")},
+        **{name: chosen[name] for name in _HANDED_ON},
         "graph": str(artifact.graph.resolve()),
         "feeds": str(chosen["feeds"]),
         "ranges": str(chosen["ranges"]),

@@ -33,6 +33,7 @@ class Attempt:
     Attributes:
         artifact: The candidate; None when it could not be made or run.
         keep: Layers left in float.
+        between: Whether sums and activations between layers became integer too.
         score: How well it answers.
         drop: What it lost against the source.
         ruling: What follows for the drop allowed.
@@ -47,6 +48,7 @@ class Attempt:
     ruling: Ruling = Ruling.REFUSED
     allowed: bool = False
     problem: str = ""
+    between: bool = True
 
     @property
     def accepted(self) -> bool:
@@ -62,6 +64,7 @@ class Attempt:
     def words(self, max_drop: float) -> str:
         """One line for people."""
         left = f"{len(self.keep)} layers left in float" if self.keep else "every layer"
+        left += "" if self.between else ", nothing between them in integers"
         return f"{left}: {self.problem or (self.drop.words(max_drop) if self.drop else '')}"
 
 
@@ -233,39 +236,48 @@ def _floating(work: _Work, formats: tuple[str, ...]) -> Artifact:
 
 
 def _searched(work: _Work, found: Quantized) -> Quantized:
-    """Everything in integers first; layers go back only when that loses too much."""
-    recipe, floating = work.recipe, found.floating
+    """Everything in integers first; what loses too much goes back to float, as little of it as will do."""
+    recipe = work.recipe
     if recipe.mode == "qat":
         floating, first = _trained(work, found)
         found = replace(found, floating=floating)
     else:
         first = _attempt(work, found, ())
-    attempts, winner = [first], first if first.accepted else None
-    costs: tuple[LayerCost, ...] = ()
-    layered = recipe.mode in ("static", "qat") and floating.format == "onnx" and first.problem == ""
-    if layered and (recipe.sensitivity or not first.accepted) and native_precision(floating) == "float32":
+    found = replace(found, attempts=(first,))
+    layered = recipe.mode in ("static", "qat") and found.floating.format == "onnx" and not first.problem
+    layered = layered and native_precision(found.floating) == "float32"
+    if layered and not first.accepted and not first.hopeless:
+        # What no table of layers shows goes first: sums and activations between them.
+        found = replace(found, attempts=(first, _attempt(work, found, (), between=False)))
+    settled = found.attempts[-1].accepted or found.attempts[-1].hopeless
+    if layered and (recipe.sensitivity or not settled):
         work.progress("each layer alone in integers")
-        costs = layer_costs(
-            floating, options=work.options(), samples=_PROBED, seconds=max(10.0, recipe.seconds / 2)
-        )
-    if winner is None and not first.hopeless:
-        if costs:
-            sorted_costs = most_costly_first(costs)
-            order = [each.name for each in sorted_costs]
-            winner, more = fewest_in_float(
-                order,
-                lambda keep: _attempt(work, found, keep),
-                start=first_guess(sorted_costs),
-                enough=work.enough,
-            )
-            attempts += more
-        elif converter_of(recipe, floating.format).name == "quantize_openvino":
-            work.progress("NNCF puts layers back")
-            controlled = _attempt(work, found, (), drop=max(recipe.max_drop / 2, 1e-3))
-            attempts.append(controlled)
-            winner = controlled if controlled.accepted else None
-    why = "" if winner else attempts[-1].words(recipe.max_drop)
-    return replace(found, attempts=tuple(attempts), costs=costs, winner=winner, why=why)
+        seconds = max(10.0, recipe.seconds / 2)
+        costs = layer_costs(found.floating, options=work.options(), samples=_PROBED, seconds=seconds)
+        found = replace(found, costs=costs)
+    if not settled and layered:
+        found = _layers_back(work, found)
+    elif not settled and converter_of(recipe, found.floating.format).name == "quantize_openvino":
+        work.progress("NNCF puts layers back")
+        controlled = _attempt(work, found, (), drop=max(recipe.max_drop / 2, 1e-3))
+        found = replace(found, attempts=(*found.attempts, controlled))
+    accepted = [each for each in found.attempts if each.accepted]
+    if not accepted:
+        return replace(found, why=found.attempts[-1].words(recipe.max_drop))
+    # Of several the last found has the fewest layers in float.
+    return replace(found, winner=min(accepted, key=lambda each: len(each.keep)))
+
+
+def _layers_back(work: _Work, found: Quantized) -> Quantized:
+    """The search over layers, with what lies between them in float."""
+    order = most_costly_first(found.costs)
+    _, more = fewest_in_float(
+        [each.name for each in order],
+        lambda keep: _attempt(work, found, keep, between=False),
+        start=first_guess(order),
+        enough=work.enough,
+    )
+    return replace(found, attempts=(*found.attempts, *more))
 
 
 def _trained(work: _Work, found: Quantized) -> tuple[Artifact, Attempt]:
@@ -302,21 +314,25 @@ def _attempt(work: _Work, found: Quantized, keep: tuple[str, ...], **more: Any) 
         )
     except EngineFailure as error:
         raise UnsupportedModel(f"not quantized: {error.message}", hint=error.hint) from error
-    return _judged(work, found, open_model(graph), keep)
+    return _judged(work, found, open_model(graph), keep, between=bool(more.get("between", True)))
 
 
-def _judged(work: _Work, found: Quantized, candidate: Artifact, keep: tuple[str, ...]) -> Attempt:
+def _judged(
+    work: _Work, found: Quantized, candidate: Artifact, keep: tuple[str, ...], *, between: bool = True
+) -> Attempt:
     recipe = work.recipe
     try:
         score = work.scorer.score(candidate, options=options_to_run(candidate))
     except SeatrialError as error:
-        made = Attempt(None, keep, problem=f"the result does not run here: {error.message}")
+        why = f"the result does not run here: {error.message}"
+        made = Attempt(None, keep, problem=why, between=between)
         work.progress(made.words(recipe.max_drop))
         return made
     drop = work.scorer.drop(found.reference, score)
     ruling = drop.ruling(recipe.max_drop)
     unproved = recipe.allow_unproved and ruling is Ruling.UNPROVED and drop.value <= recipe.max_drop
-    made = Attempt(candidate, keep, score, drop, ruling, ruling is Ruling.ACCEPTED or unproved)
+    allowed = ruling is Ruling.ACCEPTED or unproved
+    made = Attempt(candidate, keep, score, drop, ruling, allowed, between=between)
     work.progress(made.words(recipe.max_drop))
     return made
 
