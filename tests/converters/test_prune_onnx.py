@@ -90,8 +90,9 @@ class Net:
             batch = self.node(
                 "Slice", self.node("Shape", self.value), *(self.constant([each], "int64") for each in (0, 1))
             )
-            target = self.node("Concat", batch, self.constant([size], "int64"), axis=0)
-            row = self.node("Reshape", self.value, target)
+            rest = -1 if size % 2 else size
+            target = self.node("Concat", batch, self.constant([rest], "int64"), axis=0)
+            row = self.node("Reshape", self.value, target, allowzero=0)
         else:
             row = self.node("Flatten", self.node("GlobalMaxPool", self.value))
             size = self.channels
@@ -160,6 +161,90 @@ def test_pruned_is_the_model_that_does_not_listen(model, sparsity, seed):
     assert sum(len(each.gone) for each in plans) > 0
     onnx.checker.check_model(pruned, full_check=True)
     np.testing.assert_array_equal(run(pruned, x), run(deafened(model, plans), x))
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("side", [3, 6])
+@pytest.mark.parametrize("head", ["flatten", "reshape", "computed", "pool"])
+def test_channels_in_front_of_every_kind_of_head_can_go(head, channels, side):
+    net = Net(3, side=side)
+    net.conv(channels)
+    net.relu()
+    plans = prune(net.model(head), sparsity=0.5)
+    assert [bool(each.gone) for each in plans] == [True, True, False]
+    assert "an output" in plans[-1].whole
+
+
+def test_the_channels_of_the_smallest_filters_go_and_one_always_stays():
+    net = Net(1)
+    net.conv(4, bias=False)
+    weight = numpy_helper.to_array(net.constants[-1]).copy()
+    weight[:] = np.array([3, 1, 2, 4]).reshape(4, 1, 1, 1)
+    net.constants[-1].CopyFrom(numpy_helper.from_array(weight, net.constants[-1].name))
+    made = net.model("pool")
+    assert prune(copied(made), sparsity=0.5)[0].gone == (1, 2)
+    assert prune(copied(made), sparsity=0.99)[0].gone == (0, 1, 2)
+
+
+@pytest.mark.parametrize("kind", ["Softmax", "Transpose", "Concat"])
+def test_what_is_not_known_keeps_its_channels_and_says_so(kind):
+    net = Net(2)
+    net.conv(4)
+    before = net.value
+    more = {"Softmax": {"axis": 1}, "Transpose": {"perm": [0, 1, 3, 2]}, "Concat": {"axis": 1}}[kind]
+    net.value = net.node(kind, *([before, before] if kind == "Concat" else [before]), **more)
+    net.channels *= 2 if kind == "Concat" else 1
+    plans = prune(net.model("pool"), sparsity=0.5)
+    assert (plans[0].gone, plans[0].whole) == ((), kind)
+
+
+def test_groups_are_kept_and_chosen_by_name():
+    net = Net(4)
+    for _ in range(2):
+        net.conv(4)
+    made = net.model("pool")
+    names = [each.group for each in prune(copied(made))]
+    assert [bool(each.gone) for each in prune(copied(made), keep=names[:1])][:2] == [False, True]
+    assert [bool(each.gone) for each in prune(copied(made), only=names[:1])][:2] == [True, False]
+    with pytest.raises(UsageError, match="there is no group nobody"):
+        prune(copied(made), keep=["nobody"])
+    for wrong in (0.0, 1.0, -1.0):
+        with pytest.raises(UsageError, match="between 0 and 1"):
+            prune(copied(made), sparsity=wrong)
+
+
+def test_the_converter_writes_a_model_and_leaves_the_source(tmp_path):
+    net = Net(5)
+    net.conv(6)
+    net.relu()
+    path = tmp_path / "net.onnx"
+    onnx.save(net.model("flatten"), path)
+    source = open_model(path)
+    (tmp_path / "out").mkdir()
+    told = []
+    graph = CONVERTER.make(source, tmp_path / "out", options={"sparsity": 0.5}, progress=told.append)
+    made = open_model(graph)
+    assert made.size < source.size
+    assert [each.shape for each in made.outputs] == [each.shape for each in source.outputs]
+    assert open_model(path).digest == source.digest
+    assert "channels of 3 groups go" in told[0]
+    again = tmp_path / "again"
+    again.mkdir()
+    CONVERTER.make(source, again, options={"sparsity": 0.5}, progress=told.append)
+    assert (again / "net.onnx").read_bytes() == graph.read_bytes()
+
+
+def test_a_model_without_a_channel_that_can_go_is_refused(tmp_path):
+    net = Net(6)
+    net.conv(4)
+    net.value = net.node("Softmax", net.value, axis=1)
+    net.nodes[-1].output[0] = "y"
+    outputs = [helper.make_tensor_value_info("y", 1, ["n", 4, 6, 6])]
+    graph = helper.make_graph(net.nodes, "drawn", net.inputs, outputs, net.constants)
+    path = tmp_path / "net.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    with pytest.raises(ModelError, match=r"no channel can go .*Softmax"):
+        CONVERTER.make(open_model(path), tmp_path, options={}, progress=print)
 
 
 @given(networks())

@@ -33,6 +33,7 @@ COMMANDS = {
     "contract": ("contract", "Write or show the contract of a model."),
     "convert": ("convert", "Convert a model, and believe the result only when compared."),
     "quantize": ("quantize", "Make a model smaller, and deliver it only when the drop is surely small."),
+    "prune": ("prune", "Take whole channels out of a model, as far as its accuracy surely allows."),
     "tune": ("tune", "Find the runtime, precision, threads and batch that serve a goal best."),
     "diagnose": ("diagnose", "Find out why a deployed model differs from its training side."),
     "infer": ("infer", "Run samples through the contract's pipeline and the model."),

@@ -139,7 +139,7 @@ class Graph:
     def _shape(self, node: Any) -> None:
         """The shape of a value says how many channels it has; harmless where only the batch is read."""
         readers = [each for each in self._graph.node if node.output[0] in each.input]
-        if not all(_reads_the_batch(each, self._constants) for each in readers):
+        if not all(reads_the_batch(each, self._constants) for each in readers):
             self._keep(node.input[0], "its shape is computed with")
 
     def _captured(self) -> Iterator[str]:
@@ -329,7 +329,7 @@ def _alike(one: _Lies, other: _Lies) -> bool:
     return one.axis == other.axis and one.repeat == other.repeat
 
 
-def _reads_the_batch(node: Any, constants: Mapping[str, Array]) -> bool:
+def reads_the_batch(node: Any, constants: Mapping[str, Array]) -> bool:
     """Whether a node takes nothing but the first number of a shape."""
     if node.op_type == "Gather":
         index = constants.get(node.input[1])

@@ -16,7 +16,7 @@ import numpy as np
 
 from seatrial import __version__, lazy
 from seatrial.contract.sample import Array
-from seatrial.converters._channel_groups import Cut, Graph, Group
+from seatrial.converters._channel_groups import Cut, Graph, Group, reads_the_batch
 from seatrial.converters._converter import Converter
 from seatrial.errors import ModelError, UnsupportedModel, UsageError
 from seatrial.model.artifact import Artifact
@@ -72,6 +72,12 @@ def make(
     target = folder / f"{artifact.graph.stem}.onnx"
     onnx.save(model, str(target))
     return target
+
+
+def planned(artifact: Artifact, **options: Any) -> list[Plan]:
+    """What would go of each group, in the graph's order; nothing is written. Options: as for `make`."""
+    onnx: Any = lazy.load("onnx", extra="onnx")
+    return prune(onnx.load(str(artifact.graph)), **{**_OPTIONS, **options})
 
 
 def prune(
@@ -189,17 +195,33 @@ def _shapes(model: Any) -> dict[str, tuple[int | None, ...]]:
     }
 
 
-def _adaptive(model: Any, constants: dict[str, Array], shapes: Mapping[str, tuple[int | None, ...]]) -> None:
+def _adaptive(model: Any, constants: dict[str, Array], shapes: dict[str, tuple[int | None, ...]]) -> None:
     """Pictures that are laid out in a row: the target is said as `the batch, and the rest`."""
+    made = {name: node for node in model.graph.node for name in node.output}
     for place, node in enumerate(model.graph.node):
-        if node.op_type != "Reshape" or node.attribute:
+        inner = shapes.get(node.input[0], ())[1:] if node.op_type == "Reshape" else ()
+        if not inner or None in inner or any(each.i for each in node.attribute):
             continue
-        before, after = shapes.get(node.input[0], ()), shapes.get(node.output[0], ())
-        inner = before[1:]
-        if len(after) == 2 and inner and None not in inner and after[1] == int(np.prod(inner)):  # type: ignore[arg-type]
-            name = f"seatrial_row_{place}"
-            constants[name] = np.array([0, -1], "int64")
-            node.input[1] = name
+        columns = int(np.prod(inner))  # type: ignore[arg-type]
+        after = shapes.get(node.output[0], ())
+        if (len(after) == 2 and after[1] == columns) or _is_row(node, made, constants, columns):
+            shapes[node.output[0]] = (shapes[node.input[0]][0], columns)
+            constants[f"seatrial_row_{place}"] = np.array([0, -1], "int64")
+            node.input[1] = f"seatrial_row_{place}"
+
+
+def _is_row(node: Any, made: Mapping[str, Any], constants: Mapping[str, Array], columns: int) -> bool:
+    """Whether the target is computed as the batch of the same value and the rest, as exporters do it."""
+    target = made.get(node.input[1])
+    if target is None or target.op_type != "Concat" or len(target.input) != 2:
+        return False
+    first, rest = made.get(target.input[0]), constants.get(target.input[1])
+    if first is None or rest is None or rest.tolist() not in ([-1], [columns]):
+        return False
+    shape = made.get(first.input[0])
+    if shape is None or shape.op_type != "Shape" or shape.attribute or shape.input[0] != node.input[0]:
+        return False
+    return first.op_type == "Slice" and reads_the_batch(first, constants)
 
 
 def _without_dead(model: Any) -> None:

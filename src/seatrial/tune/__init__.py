@@ -2,6 +2,7 @@
 
 from seatrial.tune._calibration import Split, split
 from seatrial.tune._finetune import finetuned
+from seatrial.tune._pruning import Pruned, Pruning, prune
 from seatrial.tune._quantizing import Attempt, Quantized, options_to_run, quantize
 from seatrial.tune._recipe import Recipe
 from seatrial.tune._score import MAX_DROP, Drop, Ruling, Score, Scorer, available_runtime
@@ -13,6 +14,8 @@ __all__ = [
     "Attempt",
     "Drop",
     "Paired",
+    "Pruned",
+    "Pruning",
     "Quantized",
     "Recipe",
     "Ruling",
@@ -25,6 +28,7 @@ __all__ = [
     "most_costly_first",
     "options_to_run",
     "paired",
+    "prune",
     "quantize",
     "split",
 ]
