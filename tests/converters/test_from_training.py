@@ -212,6 +212,32 @@ def test_onnx_becomes_litert_and_a_savedmodel(digits, held_out, tmp_path):
         assert accuracy(made, images, labels) == accuracy(onnx, images, labels)
 
 
+def two_outputs(path):
+    """Rows of numbers first, then pictures: onnx2tf gives them in another order, channels last."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    kernel = np.random.default_rng(5).normal(size=(4, 3, 3, 3)).astype("float32")
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["picture"], pads=[1, 1, 1, 1]),
+        helper.make_node("GlobalAveragePool", ["picture"], ["means"]),
+        helper.make_node("Flatten", ["means"], ["row"]),
+    ]
+    kinds = {"image": ["batch", 3, 8, 8], "row": ["batch", 4], "picture": ["batch", 4, 8, 8]}
+    told = {name: helper.make_tensor_value_info(name, 1, shape) for name, shape in kinds.items()}
+    weights = [numpy_helper.from_array(kernel, "kernel")]
+    graph = helper.make_graph(nodes, "two", [told["image"]], [told["row"], told["picture"]], weights)
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
+    return open_model(path)
+
+
+def test_outputs_keep_their_order_and_layout_in_litert(tmp_path):
+    needed("tensorflow")
+    made = convert(two_outputs(tmp_path / "two.onnx"), "litert", tmp_path / "out").artifact
+    assert [each.shape for each in made.outputs] == [("batch", 4), ("batch", 4, 8, 8)]
+
+
 @pytest.mark.parametrize("part", [0.001, 0.3, 0.9])
 def test_a_cut_keras_model_is_a_problem(part, keras_digits, tmp_path):
     whole = (keras_digits / "digits.keras").read_bytes()

@@ -130,7 +130,9 @@ def _split(request: SourceRequest) -> tuple[Path | None, str, Path | None]:
     """The code, the class in it and the weights; an archive brings its own code and weights."""
     weights = request.weights
     if weights is not None and not weights.is_file():
-        raise NotFound(f"there are no weights at {weights}")
+        raise NotFound(
+            f"there are no weights at {weights}", hint="give the checkpoint's file: --weights FILE"
+        )
     if not names_code(request.model):
         archive = Path(request.model)
         if not archive.is_file() or not zipfile.is_zipfile(archive):

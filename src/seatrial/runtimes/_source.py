@@ -43,8 +43,14 @@ _NUMPY_MODULES = {
 _NUMPY_NAMES = {"_reconstruct", "scalar", "_frombuffer"}
 
 
+_HINT = "correct the code, the class, its arguments or its weights where the model is named"
+
+
 class SourceError(ModelError):
     """The code or the weights of a source are at fault; the text says which and why."""
+
+    def __init__(self, message: str, *, hint: str = _HINT) -> None:
+        super().__init__(message, hint=hint)
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,10 @@ def fitted(own: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ..
         if names
     ]  # fmt: skip
     if wrong:
-        raise SourceError("the weights do not fit the class: " + "; ".join(wrong))
+        raise SourceError(
+            "the weights do not fit the class: " + "; ".join(wrong),
+            hint="build the class as training did, with the same arguments: --argument NAME=VALUE",
+        )
 
 
 def inner(checkpoint: Any, is_tensor: Callable[[Any], bool]) -> dict[str, Any]:
