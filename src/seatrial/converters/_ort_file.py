@@ -25,6 +25,8 @@ def work(request: Mapping[str, Any]) -> dict[str, Any]:
     options.graph_optimization_level = getattr(levels, f"ORT_{request['level']}")
     options.optimized_model_filepath = request["target"]
     options.add_session_config_entry("session.save_model_format", "ORT")
+    # It writes and never runs: a second copy of the weights, packed for the processor, would serve nothing.
+    options.add_session_config_entry("session.disable_prepacking", "1")
     onnxruntime.InferenceSession(
         request["graph"],
         options,
