@@ -153,12 +153,12 @@ def deafened(model, plans):
 
 
 @settings(max_examples=60)
-@given(networks(), st.sampled_from([0.25, 0.5, 0.8]), st.integers(0, 99))
-def test_pruned_is_the_model_that_does_not_listen(model, sparsity, seed):
+@given(networks(), st.sampled_from([0.25, 0.5, 0.8]), st.sampled_from([1, 2, 8]), st.integers(0, 99))
+def test_pruned_is_the_model_that_does_not_listen(model, sparsity, multiple, seed):
     x = np.random.default_rng(seed).integers(-2, 3, (2, 2, 6, 6)).astype("float32")
     pruned = copied(model)
-    plans = prune(pruned, sparsity=sparsity)
-    assert sum(len(each.gone) for each in plans) > 0
+    plans = prune(pruned, sparsity=sparsity, multiple=multiple)
+    assert sum(len(each.gone) for each in plans) > 0 or multiple > 1
     onnx.checker.check_model(pruned, full_check=True)
     np.testing.assert_array_equal(run(pruned, x), run(deafened(model, plans), x))
 
@@ -170,7 +170,7 @@ def test_channels_in_front_of_every_kind_of_head_can_go(head, channels, side):
     net = Net(3, side=side)
     net.conv(channels)
     net.relu()
-    plans = prune(net.model(head), sparsity=0.5)
+    plans = prune(net.model(head), sparsity=0.5, multiple=1)
     assert [bool(each.gone) for each in plans] == [True, True, False]
     assert "an output" in plans[-1].whole
 
@@ -182,8 +182,19 @@ def test_the_channels_of_the_smallest_filters_go_and_one_always_stays():
     weight[:] = np.array([3, 1, 2, 4]).reshape(4, 1, 1, 1)
     net.constants[-1].CopyFrom(numpy_helper.from_array(weight, net.constants[-1].name))
     made = net.model("pool")
-    assert prune(copied(made), sparsity=0.5)[0].gone == (1, 2)
-    assert prune(copied(made), sparsity=0.99)[0].gone == (0, 1, 2)
+    assert prune(copied(made), sparsity=0.5, multiple=1)[0].gone == (1, 2)
+    assert prune(copied(made), sparsity=0.99, multiple=1)[0].gone == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("size", "sparsity", "staying"),
+    [(16, 0.5, 8), (16, 0.2, 16), (24, 0.5, 16), (64, 0.2, 48), (8, 0.9, 8), (6, 0.5, 3), (20, 0.1, 16)],
+)
+def test_channels_stay_by_eights_where_there_are_so_many(size, sparsity, staying):
+    net = Net(8)
+    net.conv(size)
+    plan = prune(net.model("pool"), sparsity=sparsity)[0]
+    assert plan.size - len(plan.gone) == staying
 
 
 @pytest.mark.parametrize("kind", ["Softmax", "Transpose", "Concat"])
@@ -194,7 +205,7 @@ def test_what_is_not_known_keeps_its_channels_and_says_so(kind):
     more = {"Softmax": {"axis": 1}, "Transpose": {"perm": [0, 1, 3, 2]}, "Concat": {"axis": 1}}[kind]
     net.value = net.node(kind, *([before, before] if kind == "Concat" else [before]), **more)
     net.channels *= 2 if kind == "Concat" else 1
-    plans = prune(net.model("pool"), sparsity=0.5)
+    plans = prune(net.model("pool"), sparsity=0.5, multiple=1)
     assert (plans[0].gone, plans[0].whole) == ((), kind)
 
 
@@ -203,11 +214,13 @@ def test_groups_are_kept_and_chosen_by_name():
     for _ in range(2):
         net.conv(4)
     made = net.model("pool")
-    names = [each.group for each in prune(copied(made))]
-    assert [bool(each.gone) for each in prune(copied(made), keep=names[:1])][:2] == [False, True]
-    assert [bool(each.gone) for each in prune(copied(made), only=names[:1])][:2] == [True, False]
+    names = [each.group for each in prune(copied(made), multiple=1)]
+    assert [bool(each.gone) for each in prune(copied(made), multiple=1, keep=names[:1])][:2] == [False, True]
+    assert [bool(each.gone) for each in prune(copied(made), multiple=1, only=names[:1])][:2] == [True, False]
     with pytest.raises(UsageError, match="there is no group nobody"):
         prune(copied(made), keep=["nobody"])
+    with pytest.raises(UsageError, match="not of 0"):
+        prune(copied(made), multiple=0)
     for wrong in (0.0, 1.0, -1.0):
         with pytest.raises(UsageError, match="between 0 and 1"):
             prune(copied(made), sparsity=wrong)
@@ -222,7 +235,9 @@ def test_the_converter_writes_a_model_and_leaves_the_source(tmp_path):
     source = open_model(path)
     (tmp_path / "out").mkdir()
     told = []
-    graph = CONVERTER.make(source, tmp_path / "out", options={"sparsity": 0.5}, progress=told.append)
+    graph = CONVERTER.make(
+        source, tmp_path / "out", options={"sparsity": 0.5, "multiple": 1}, progress=told.append
+    )
     made = open_model(graph)
     assert made.size < source.size
     assert [each.shape for each in made.outputs] == [each.shape for each in source.outputs]
@@ -230,7 +245,7 @@ def test_the_converter_writes_a_model_and_leaves_the_source(tmp_path):
     assert "channels of 3 groups go" in told[0]
     again = tmp_path / "again"
     again.mkdir()
-    CONVERTER.make(source, again, options={"sparsity": 0.5}, progress=told.append)
+    CONVERTER.make(source, again, options=half, progress=told.append)
     assert (again / "net.onnx").read_bytes() == graph.read_bytes()
 
 

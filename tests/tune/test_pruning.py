@@ -29,14 +29,15 @@ def prune(model, digits, out, *more):
 
 def test_training_on_what_judges_is_refused(tmp_path, capsys):
     data = tmp_path / "held_out.npz"
-    assert main(["prune", str(tmp_path), "--data", str(data), "--finetune", "script.py"]) == 2
-    assert "what judges must not be trained on" in capsys.readouterr().err
+    for more in ((), ("--train", str(data))):
+        assert main(["prune", str(tmp_path), "--data", str(data), "--finetune", "script.py", *more]) == 2
+        assert "what judges must not be trained on" in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_groups_are_spared_until_the_drop_holds(digits, model, tmp_path):
     before = open_model(model).digest
-    result = prune(model, digits, tmp_path / "out", "--sparsity", "20%")
+    result = prune(model, digits, tmp_path / "out", "--sparsity", "20%", "--multiple", "1")
     assert result.return_value == 0, result.output
     told = json.loads((tmp_path / "out" / "pruning.json").read_text("utf-8"))
     assert told["drop"]["high"] <= 0.01

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 @click.option(
     "--sparsity", callback=share, default="50%", show_default=True, help="Of the channels of each group."
 )
+@click.option(
+    "--multiple", type=click.IntRange(min=1), default=8, show_default=True,
+    help="Channels stay by a multiple of this: engines compute so many at a time.",
+)  # fmt: skip
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Labelled samples that judge.")
 @click.option(
     "--max-drop", callback=share, default="1%", show_default=True, help="What the mean score may lose."
@@ -36,6 +40,7 @@ def command(
     *,
     model: Path,
     sparsity: float,
+    multiple: int,
     data: Path,
     max_drop: float,
     finetune: Path | None,
@@ -57,11 +62,15 @@ def command(
 
     if finetune is not None and train is None:
         raise UsageError("--finetune needs --train: what judges must not be trained on")
+    if train is not None and train.resolve() == data.resolve():
+        raise UsageError("--train and --data are the same: what judges must not be trained on")
     artifact = open_model(model)
     contract, _ = contract_of(artifact, given)
     folder = out or artifact.graph.parent.with_name(f"{artifact.graph.resolve().parent.name}-pruned")
     held_out = read_held_out(data, contract=contract)
-    request = Pruning(artifact, contract, held_out, sparsity, max_drop, finetune, str(train or ""), seed)
+    request = Pruning(
+        artifact, contract, held_out, sparsity, multiple, max_drop, finetune, str(train or ""), seed
+    )
     found = prune(request, folder, progress=lambda text: click.echo(f"  {text}", err=True))
     _show(found, max_drop)
     if not found.accepted:

@@ -22,7 +22,9 @@ from seatrial.errors import ModelError, UnsupportedModel, UsageError
 from seatrial.model.artifact import Artifact
 
 _LARGEST = (1 << 31) - 1
-_OPTIONS: Mapping[str, Any] = {"sparsity": 0.5, "keep": (), "only": ()}
+# Engines compute eight channels at a time; eleven cost them as much as sixteen, or a slower way altogether.
+MULTIPLE = 8
+_OPTIONS: Mapping[str, Any] = {"sparsity": 0.5, "multiple": MULTIPLE, "keep": (), "only": ()}
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,11 @@ def available() -> bool:
 def make(
     artifact: Artifact, folder: Path, *, options: Mapping[str, Any], progress: Callable[[str], None]
 ) -> Path:
-    """See `Make`. Options: `sparsity` (share of each group that goes), `keep`, `only` (names of groups)."""
+    """See `Make`.
+
+    Options: `sparsity` (share of each group that goes), `multiple` (of which the number that stays is one, in
+    groups of at least so many), `keep` and `only` (names of groups).
+    """
     if artifact.size > _LARGEST:
         raise UnsupportedModel("a model over 2 GB cannot be pruned as one ONNX file")
     onnx: Any = lazy.load("onnx", extra="onnx")
@@ -81,13 +87,19 @@ def planned(artifact: Artifact, **options: Any) -> list[Plan]:
 
 
 def prune(
-    model: Any, *, sparsity: float = 0.5, keep: Sequence[str] = (), only: Sequence[str] = ()
+    model: Any,
+    *,
+    sparsity: float = 0.5,
+    multiple: int = MULTIPLE,
+    keep: Sequence[str] = (),
+    only: Sequence[str] = (),
 ) -> list[Plan]:
     """Takes channels out of a ModelProto, in place; what went and what stayed whole, and why.
 
     Args:
         model: With its weights in it.
         sparsity: Share of the channels of each group that goes; one channel always stays.
+        multiple: In groups of at least so many, the number that stays is the nearest multiple of it.
         keep: Groups that are left whole.
         only: If given, no other group loses any.
 
@@ -96,6 +108,8 @@ def prune(
     """
     if not 0 < sparsity < 1:
         raise UsageError(f"a sparsity lies between 0 and 1, not at {sparsity:g}")
+    if multiple < 1:
+        raise UsageError(f"channels stay by a multiple of 1 or more, not of {multiple}")
     constants, groups = analyze(model)
     known = [each.name for each in groups]
     unknown = sorted({*keep, *only} - set(known))
@@ -105,12 +119,22 @@ def prune(
     for group in groups:
         spared = group.name in keep or (only and group.name not in only)
         whole = group.whole or ("asked to stay" if spared else "")
-        gone = () if whole else weakest(group, constants, min(round(group.size * sparsity), group.size - 1))
+        gone = (
+            () if whole else weakest(group, constants, group.size - _staying(group.size, sparsity, multiple))
+        )
         plans.append(Plan(group.name, group.size, gone, whole))
         if gone:
             _cut(model, group, gone, constants)
     _write(model, constants)
     return plans
+
+
+def _staying(size: int, sparsity: float, multiple: int) -> int:
+    """How many channels of a group stay; one at the least."""
+    wanted = size - round(size * sparsity)
+    if size < multiple:
+        return max(1, wanted)
+    return min(size, max(1, round(wanted / multiple)) * multiple)
 
 
 def analyze(model: Any) -> tuple[dict[str, Array], list[Group]]:

@@ -12,7 +12,7 @@ from typing import Any
 from seatrial import lazy
 from seatrial.contract import Contract, HeldOut, feeds_of, save_contract
 from seatrial.converters import convert, publish, staging
-from seatrial.converters.prune_onnx import Plan, make, planned
+from seatrial.converters.prune_onnx import MULTIPLE, Plan, make, planned
 from seatrial.errors import ModelError
 from seatrial.model import Artifact, open_model
 from seatrial.runtimes import SessionOptions
@@ -33,6 +33,7 @@ class Pruning:
         contract: What goes in and out.
         held_out: Labelled samples that judge.
         sparsity: Share of the channels of each group that goes.
+        multiple: Of which the number of channels that stay is one.
         max_drop: Of the mean score, absolute, that may be lost.
         script: Training script that goes on from the pruned model; None: nothing is trained.
         train: What the script trains on, as the user named it.
@@ -43,6 +44,7 @@ class Pruning:
     contract: Contract
     held_out: HeldOut
     sparsity: float = 0.5
+    multiple: int = MULTIPLE
     max_drop: float = MAX_DROP
     script: Path | None = None
     train: str = ""
@@ -105,7 +107,7 @@ class _Work:
         self.made += 1
         folder = self.folder / f"attempt-{self.made}"
         folder.mkdir()
-        options = {"sparsity": self.request.sparsity, **options}
+        options = {**_shares(self.request), **options}
         candidate = open_model(make(self.floating, folder, options=options, progress=lambda _: None))
         return self.judged(candidate)
 
@@ -113,6 +115,10 @@ class _Work:
         """With its score and what it lost."""
         score = self.scorer.score(candidate)
         return candidate, score, self.scorer.drop(self.source, score)
+
+
+def _shares(request: Pruning) -> dict[str, Any]:
+    return {"sparsity": request.sparsity, "multiple": request.multiple}
 
 
 def prune(request: Pruning, out: Path, *, progress: Callable[[str], None] = lambda _: None) -> Pruned:
@@ -151,7 +157,7 @@ def _floating(request: Pruning, folder: Path, progress: Callable[[str], None]) -
 
 def _sensitivities(work: _Work) -> tuple[Sensitivity, ...]:
     found = []
-    for plan in planned(work.floating, sparsity=work.request.sparsity):
+    for plan in planned(work.floating, **_shares(work.request)):
         drop = None if plan.whole or not plan.gone else work.attempt(only=(plan.group,))[2]
         if drop is not None:
             work.progress(
@@ -198,7 +204,7 @@ def _pruned(work: _Work, groups: Sequence[Sensitivity], spared: tuple[str, ...])
     made = work.attempt(keep=spared)
     left = f", {len(spared)} groups spared" if spared else ""
     work.progress(f"pruned{left}: {made[2].words(work.request.max_drop)}")
-    plans = planned(work.floating, sparsity=work.request.sparsity, keep=spared)
+    plans = planned(work.floating, **_shares(work.request), keep=spared)
     return _result(work, groups, made, spared=spared, plans=tuple(plans))
 
 
@@ -208,7 +214,7 @@ def _trained(work: _Work, groups: Sequence[Sensitivity]) -> Pruned:
     if script is None:
         raise ModelError("there is no script to train with")
     untrained, _, lost = work.attempt()
-    plans = tuple(planned(work.floating, sparsity=work.request.sparsity))
+    plans = tuple(planned(work.floating, **_shares(work.request)))
     work.progress(f"pruned, not trained yet: drop {lost.value:+.4f}")
     _plan_file(untrained.graph.parent / PLAN, plans)
     trained = finetuned(
