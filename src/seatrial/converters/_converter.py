@@ -83,9 +83,7 @@ class Converter:
 
     def allows(self, options: Mapping[str, Any]) -> float:
         """The tolerance its results have with these options; 0 for the common one."""
-        return max(
-            [self.tolerance, *(value for name, value in self.tolerances.items() if options.get(name))]
-        )
+        return max([self.tolerance, *(value for name, value in self.tolerances.items() if options.get(name))])
 
     def reason(self) -> str:
         """Why it is not available, one line; empty when it is."""

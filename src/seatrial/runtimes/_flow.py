@@ -10,7 +10,6 @@ from seatrial.model import operators as operators_of
 from seatrial.model.artifact import Artifact, Operator
 from seatrial.runtimes._session import OperatorOutput
 
-
 _BUNDLES = ("builtin.combine", "builtin.split")  # of Paddle 3: several values as one
 
 
