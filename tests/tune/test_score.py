@@ -62,6 +62,15 @@ def test_a_loss_that_is_seen_but_not_proved_is_not_accepted(scorer):
     assert "the drop seen is more" in drop.words(0.01)
 
 
+def test_a_loss_near_the_bound_needs_less_loss_not_more_samples(scorer):
+    after = np.ones(400)
+    after[:3] = 0
+    drop = scorer.drop(score_of(np.ones(400)), score_of(after))
+    assert drop.ruling(0.01) is Ruling.UNPROVED
+    assert drop.needed(0.01) <= 400
+    assert "too close to 1.00%" in drop.words(0.01)
+
+
 @given(
     st.lists(st.tuples(st.booleans(), st.booleans()), min_size=30, max_size=300),
     st.floats(0.001, 0.2),

@@ -129,6 +129,8 @@ class Drop:
             return f"{told}: surely more than {max_drop:.2%}"
         if self.value > max_drop:
             return f"{told}: the drop seen is more than {max_drop:.2%}"
+        if self.n >= self.needed(max_drop):
+            return f"{told}: too close to {max_drop:.2%} to be surely within"
         return (
             f"{told}: {self.n} samples cannot rule out more than {max_drop:.2%}, "
             f"about {self.needed(max_drop)} would"
