@@ -10,6 +10,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,9 @@ def test_a_torch_checkpoint_becomes_an_archive_and_that_onnx(target, torch_digit
     archive = gone(source(torch_digits, tmp_path / "source"), target, tmp_path / "archive", images)
     assert archive.inputs[0].shape == ("batch", 1, 8, 8)
     assert archive.parameters
+    with zipfile.ZipFile(archive.graph) as entries:
+        content = [entries.read(each) for each in entries.namelist()]
+    assert not any(b"seatrial-source-" in each or b"site-packages" in each for each in content)
     onnx = gone(archive, "onnx", tmp_path / "onnx", images)
     assert accuracy(onnx, images, labels) == accuracy(archive, images, labels) > 0.85
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import types
 import warnings
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,8 +114,22 @@ def _to_script(
     script, how = _scripted(torch, model, example)
     told = {key: request[key] for key in ("inputs", "outputs")}
     extra = {"seatrial.json": json.dumps(told, sort_keys=True)}
-    torch.jit.save(script, request["target"], _extra_files=extra)
+    whole = Path(request["target"] + ".whole")
+    torch.jit.save(script, str(whole), _extra_files=extra)
+    _without_places(whole, Path(request["target"]))
+    whole.unlink()
     return {"how": how}
+
+
+def _without_places(whole: Path, target: Path) -> None:
+    """The archive without what says where on this machine its code lay; that is for error messages only."""
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(target, "w") as result:
+        for each in source.infolist():
+            if each.filename.endswith(".debug_pkl") or "/.data/" in each.filename:
+                continue
+            entry = zipfile.ZipInfo(each.filename, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = each.compress_type
+            result.writestr(entry, source.read(each))
 
 
 def _scripted(torch: Any, model: Any, example: tuple[Any, ...]) -> tuple[Any, str]:
