@@ -234,10 +234,8 @@ def test_the_converter_writes_a_model_and_leaves_the_source(tmp_path):
     onnx.save(net.model("flatten"), path)
     source = open_model(path)
     (tmp_path / "out").mkdir()
-    told = []
-    graph = CONVERTER.make(
-        source, tmp_path / "out", options={"sparsity": 0.5, "multiple": 1}, progress=told.append
-    )
+    told, half = [], {"sparsity": 0.5, "multiple": 1}
+    graph = CONVERTER.make(source, tmp_path / "out", options=half, progress=told.append)
     made = open_model(graph)
     assert made.size < source.size
     assert [each.shape for each in made.outputs] == [each.shape for each in source.outputs]
