@@ -296,6 +296,23 @@ def _boxes() -> Iterator[StepCase]:
     yield StepCase("boxes-wrong", [("db_boxes", {})], _floats(2, 5, 5))
 
 
+def _folded() -> Iterator[StepCase]:
+    """What a model with its pipeline folded into it leaves outside."""
+    yield StepCase("file-bytes", [("file_bytes", {})], b"\x00\xff*")
+    yield StepCase("file-bytes-none", [("file_bytes", {})], b"")
+    yield StepCase("file-bytes-array", [("file_bytes", {})], np.array([1, 2], np.uint8))
+    rows = [np.array([3, 1]), np.array([0.75, 0.25]), np.array([[1.0, 2.0], [3.0, 4.0]])]
+    yield StepCase("pack", [("pack", {"keys": ["top.index", "top.confidence", "boxes"]})], rows)
+    yield StepCase("pack-one", [("pack", {"keys": ["value"]})], np.array([2.5]))
+    yield StepCase("pack-few", [("pack", {"keys": ["value"]})], rows)
+    geometry = [np.array([40, 30]), np.array([0.5, 0.25]), np.array([0.0, 2.0])]
+    names = ["source_size", "scale", "offset"]
+    corners = np.array([[0, 0.75, 12, 5, 22, 15]], np.float32)
+    noted = [("note", {"names": names}), ("detection_rows", {"coordinates": "model"})]
+    yield StepCase("note", noted, [corners, *geometry], atol=1e-12)
+    yield StepCase("note-few", [("note", {"names": names})], geometry)
+
+
 def _texts() -> Iterator[StepCase]:
     texts = (
         "Hello, WORLDS!  hello\tworld", "你好，Ｗｏｒｌｄ！", "ÀÉÎõü ﬁne ①② ½ ㎏", "ΣΑΣ ΑΣ. Σ aΣb ΌΣΟΣ",
@@ -333,4 +350,4 @@ def _texts() -> Iterator[StepCase]:
     yield StepCase("chars-array", [("tokenize_chars", {})], _floats(3))
 
 
-CASES = [*_resizing(), *_decoding(), *_shapes(), *_scores(), *_boxes(), *_texts()]
+CASES = [*_resizing(), *_decoding(), *_shapes(), *_scores(), *_boxes(), *_texts(), *_folded()]
