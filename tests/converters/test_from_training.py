@@ -203,6 +203,7 @@ def test_a_keras_model_becomes_a_savedmodel_and_both_onnx(keras_digits, held_out
     for place, each in enumerate((model, saved)):
         onnx = gone(each, "onnx", tmp_path / f"onnx-{place}", images)
         assert onnx.inputs[0].shape == ("batch", 8, 8, 1)
+        assert not [parameter.name for parameter in onnx.parameters if "__" in parameter.name]
         assert accuracy(onnx, images, labels) == wanted
 
 

@@ -25,6 +25,8 @@ _ENVIRONMENT = {
     "GLOG_minloglevel": "2",
     "PYTHONNOUSERSITE": "1",
     "PYTHONIOENCODING": "utf-8",
+    # Sets are gone through in the same order each time, and so are the names that tools make up.
+    "PYTHONHASHSEED": "0",
 }
 
 

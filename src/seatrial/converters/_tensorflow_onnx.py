@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from unittest import mock
 from seatrial import lazy
 from seatrial.converters._answering import Refused, answer
 
+_MADE_UP = re.compile(r"__\d+(:\d+)?$")
 _SIGNATURE = "serving_default"
 
 
@@ -90,6 +92,7 @@ def _cleaned(request: Mapping[str, Any]) -> dict[str, Any]:
             if isinstance(wish, str):
                 dim.dim_param = wish
     _ordered(model.graph, request["outputs"])
+    _numbered(model.graph)
     for each in model.graph.output:
         sizes = each.type.tensor_type.shape.dim
         if sizes and sizes[0].dim_param and told:
@@ -105,6 +108,30 @@ def _cleaned(request: Mapping[str, Any]) -> dict[str, Any]:
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, request["target"])
     return {"nodes": len(model.graph.node)}
+
+
+def _numbered(graph: Any) -> None:
+    """Constants in the order of their first use, and named by it: the tool numbers them as chance has it."""
+    if any(each.HasField("g") or each.graphs for node in graph.node for each in node.attribute):
+        return  # bodies of loops see these names too
+    ends = [each.name for each in graph.output]
+    used = dict.fromkeys([*(name for node in graph.node for name in node.input), *ends])
+    constants = {each.name: each for each in graph.initializer}
+    order = [name for name in used if name in constants]
+    taken = {name for name in used if not _MADE_UP.search(name)}
+    names = {
+        name: f"constant_{place}"
+        for place, name in enumerate(order)
+        if _MADE_UP.search(name) and name not in ends and f"constant_{place}" not in taken
+    }
+    copies = [type(constants[name]).FromString(constants[name].SerializeToString()) for name in order]
+    del graph.initializer[:]
+    graph.initializer.extend(copies)
+    for each in graph.initializer:
+        each.name = names.get(each.name, each.name)
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = names.get(name, name)
 
 
 def _ordered(graph: Any, names: Sequence[str]) -> None:
