@@ -120,7 +120,8 @@ def watch(pid: int, peaks: list[tuple[int, str]]) -> None:
             held = []
             for each in [root, *root.children(recursive=True)]:
                 try:
-                    held.append((each.memory_full_info().pss, " ".join(each.cmdline()[1:5])[-60:]))
+                    named = [word for word in each.cmdline() if word.startswith("seatrial.")]
+                    held.append((each.memory_full_info().pss, named[0] if named else each.name()))
                 except psutil.Error:
                     continue
             total = sum(each for each, _ in held)
