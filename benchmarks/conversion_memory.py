@@ -97,18 +97,17 @@ def measured(model: Path, target: str, out: Path, size: int) -> dict[str, Any]:
     peaks: list[tuple[int, str]] = []
     watcher = threading.Thread(target=watch, args=(process.pid, peaks))
     watcher.start()
-    said, complained = process.communicate()
+    _, complained = process.communicate()
     watcher.join()
     peak, holders = max(peaks, default=(0, ""))
     return {
-        "way": f"{model.name} -> {target}",
+        "way": f"{'onnx' if model.name == 'onnx' else 'paddle-json'} -> {target}",
         "model": size,
         "peak": peak,
         "times": peak / size,
         "holders": holders,
         "seconds": time.monotonic() - begin,
         "outcome": "converted" if process.returncode == 0 else complained.strip().splitlines()[-2:],
-        "said": said.splitlines()[:1],
     }
 
 
