@@ -102,7 +102,8 @@ def profiles_page() -> str:
         runtimes = ", ".join(each.runtimes)
         rows.append(f"| `{name}` | {each.precision} | {each.threads} | {runtimes} | {required} | {limits} |")
     rows.append(
-        "\nA profile of your own is a YAML file with these fields: `seatrial check ... --profile mine.yaml`.\n"
+        "\nA profile of your own is a YAML file with these fields:"
+        " `seatrial check ... --profile mine.yaml`.\n"
         "`also: [arm64-onnxruntime, avx2-onnxruntime, browser]` names runtimes on other processors that\n"
         "the release is for too ([how](../how-to/arm64.md)); the shipped profiles name none."
     )
