@@ -72,6 +72,8 @@ def command(
 
 def _payloads(inputs: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     for name in inputs:
+        if not name:
+            raise UsageError("an input has no name", hint="for a text to infer on, use --text")
         path = Path(name)
         if path.is_dir():
             for each in sorted(path.rglob("*")):
@@ -94,13 +96,17 @@ def _payloads(inputs: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
 def _file(path: Path) -> Iterator[tuple[str, Any]]:
     import numpy as np
 
+    from seatrial.contract.arrays import load_arrays
+
     if path.suffix == ".npy":
-        yield str(path), np.load(path, allow_pickle=False)
+        try:
+            yield str(path), np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise UsageError(f"{path} is no plain array: {error}", hint="write it with numpy.save") from error
     elif path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            # One array is the sample itself, as in a held-out set; several go to the inputs of their names.
-            found = {key: arrays[key] for key in arrays.files}
-            yield str(path), found if len(found) > 1 else next(iter(found.values()), found)
+        # One array is the sample itself, as in a held-out set; several go to the inputs of their names.
+        found = load_arrays(path)
+        yield str(path), found if len(found) > 1 else next(iter(found.values()), found)
     elif path.suffix == ".txt":
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
             yield f"{path}:{number}", line
