@@ -8,7 +8,7 @@ from typing import Any
 
 from seatrial.checks._finding import Chart, Series, Text
 from seatrial.errors import SeatrialError, UsageError
-from seatrial.runtimes import Localisation, Session, SessionOptions, first_divergence
+from seatrial.runtimes import Localisation, Session, SessionOptions, first_divergence, flow_of
 
 Feed = Mapping[str, Any]
 MOST_BARS = 60
@@ -44,6 +44,8 @@ def localise(reference: Session, variant: Session, feed: Feed, *, tolerance: flo
             None,
         )
     found = first_divergence(ours, theirs, tolerance=tolerance)
+    if found.aligned_by != "label":  # two graphs: who reads whom tells branches apart
+        found = first_divergence(ours, theirs, tolerance=tolerance, flow=flow_of(reference.artifact, ours))
     return Divergence(found.first.label if found.first else "", _words(found), chart(found))
 
 

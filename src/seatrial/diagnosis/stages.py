@@ -21,6 +21,7 @@ from seatrial.runtimes import (
     OperatorOutput,
     SessionOptions,
     first_divergence,
+    flow_of,
     tensor_error,
 )
 from seatrial.text import Text
@@ -207,8 +208,9 @@ def _traced(case: Case, setup: Setup) -> Localisation | None:
         return None
     ours, theirs = trace_one(case, right), trace_one(case, setup)
     found = first_divergence(ours, theirs, tolerance=SAME_OPERATORS["label"])
-    if found.aligned_by == "equality":
-        found = first_divergence(ours, theirs, tolerance=SAME_OPERATORS["equality"])
+    if found.aligned_by != "label":
+        flow = flow_of(right.artifact, ours) if right.artifact else {}
+        found = first_divergence(ours, theirs, tolerance=SAME_OPERATORS["equality"], flow=flow)
     return found
 
 
