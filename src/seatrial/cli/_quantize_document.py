@@ -22,7 +22,12 @@ from seatrial.text import Text
 from seatrial.tune import Attempt, Paired, Quantized, Score, most_costly_first
 
 SCHEMA = "seatrial/quantization/1"
-_OWN_CSS = "\n.panel svg.chart { display: block; width: 100%; max-width: 640px; }\n"
+_OWN_CSS = """
+.panel { background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
+.panel { padding: 6px 24px 20px; }
+.panel svg.chart { display: block; width: 100%; max-width: 640px; }
+tbody th { font-weight: 400; } tr.best th, tr.best td { font-weight: 650; }
+"""
 _SHOWN = 24  # layers in the picture; the table has all
 
 
@@ -129,7 +134,7 @@ def as_page(found: Quantized) -> str:
         show=one_line,
         figures=figures,
         size=human_size,
-        verdict=verdict(found),
+        verdict_reason=_reason(verdict(found)),
         order=order,
         kept=set(winner.keep) if winner else set(),
         picture=_picture([each for each in order if each.sqnr is not None][:_SHOWN]),
@@ -137,6 +142,12 @@ def as_page(found: Quantized) -> str:
         css=css,
         style_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
     )
+
+
+def _reason(said: str) -> str:
+    """A verdict without its first word, which is the headline."""
+    reason = said.removeprefix("accepted").removeprefix("refused").lstrip(",;: ")
+    return reason[:1].upper() + reason[1:]
 
 
 def _picture(layers: Sequence[Any]) -> str:
