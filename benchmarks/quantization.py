@@ -4,8 +4,8 @@ Peers are the tools used by hand with their defaults: ONNX Runtime's `quantize_s
 Ours are the same tools as `seatrial quantize` drives them. ResNet18 and the encoder have random weights, so
 their answers are compared with the float model's by cosine; the digits model is scored on its held-out set.
 
-Usage: python benchmarks/quantization.py DIGITS [--only NAME] [--blocks 9] [--json FILE]
-DIGITS is what examples/digits/train.py wrote.
+Usage: python benchmarks/quantization.py [DIGITS] [--only NAME] [--blocks 9] [--json FILE]
+DIGITS is what examples/digits/train.py wrote; it is called when nothing is given.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from _subjects import ROOT, trained
 from seatrial import lazy
 from seatrial.checks import BlockComparison, compare_blocks, interleaved, on_one_core
 from seatrial.contract import load_contract, read_held_out
@@ -238,11 +239,12 @@ def table(name: str, found: Mapping[str, Any]) -> None:
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("digits", type=Path)
+    parser.add_argument("digits", type=Path, nargs="?")
     parser.add_argument("--only", choices=sorted(SHAPES))
     parser.add_argument("--blocks", type=int, default=9)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "results" / "quantization.json")
     arguments = parser.parse_args()
+    arguments.digits = arguments.digits or trained()
     results: dict[str, Any] = {"machine": machine(), "models": {}}
     print(json.dumps(results["machine"]))
     for name in [arguments.only] if arguments.only else sorted(SHAPES):
@@ -254,7 +256,7 @@ def main() -> None:
                     told["rows"][label] |= more
         results["models"][name] = told
         table(name, told)
-    if arguments.json:
+    if not arguments.only:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
 
 

@@ -5,8 +5,9 @@ that the best is known. The tuner runs with several seeds and goals; its winner 
 then run side by side in a duel of their own, because figures of two different minutes are not comparable.
 Answers are judged in neither: that costs both the same.
 
-Usage: python benchmarks/tuning.py DIGITS CLS [--only NAME] [--seeds 3] [--blocks 40] [--json FILE]
-DIGITS is what examples/digits/train.py wrote; CLS the folder or file of a PP-OCR direction classifier.
+Usage: python benchmarks/tuning.py [DIGITS CLS] [--only NAME] [--seeds 3] [--blocks 40] [--json FILE]
+DIGITS is what examples/digits/train.py wrote; CLS the folder or file of a PP-OCR direction classifier;
+both are made or taken from `make setup` when they are not given.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from _subjects import ROOT, directions, trained
 from seatrial import lazy
 from seatrial.contract import feeds_of as prepared
 from seatrial.contract import load_contract, read_held_out
@@ -160,19 +162,19 @@ def show(row: Mapping[str, Any]) -> None:
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("digits", type=Path)
-    parser.add_argument("cls", type=Path)
+    parser.add_argument("digits", type=Path, nargs="?")
+    parser.add_argument("cls", type=Path, nargs="?")
     parser.add_argument("--only", choices=["digits", "cls", "encoder"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--blocks", type=int, default=40)
     parser.add_argument("--max-batch", type=int, default=8)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "results" / "tuning.json")
     parser.add_argument("--export", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.export:
         export_encoder(asked.export)
         return
-    given = {"digits": asked.digits, "cls": asked.cls}
+    given = {"digits": asked.digits or trained(), "cls": asked.cls or directions()}
     target, rows = parse_target("cpu"), []
     print("| model | goal | seed | points | lost (90 %) | tuner of brute force | winner |")
     print("|---|---|---|---|---|---|---|")
@@ -192,7 +194,7 @@ def main() -> None:
             sizes = batch_sizes(contract, variants, largest=asked.max_batch)
             points = [Point(setup, size) for setup in setups for size in sizes]
             rows += compared(name, points, feeds, target, asked)
-    if asked.json:
+    if not asked.only:
         told: dict[str, Any] = {
             "machine": target.describe(),
             "blocks": asked.blocks,
