@@ -57,6 +57,15 @@ def test_a_missing_engine_names_its_extra() -> None:
     assert lazy.version("an-engine-nobody-has") == ""
 
 
+def test_a_version_is_read_in_another_environment(tmp_path):
+    told = tmp_path / "lib" / "python3.9" / "site-packages" / "engine-1.2.dist-info"
+    told.mkdir(parents=True)
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: engine\nVersion: 1.2\n")
+    assert lazy.version_beside(tmp_path / "bin" / "python", "engine") == "1.2"
+    assert lazy.version_beside(tmp_path / "bin" / "python", "pytest") == ""
+    assert lazy.version_beside(tmp_path / "elsewhere" / "bin" / "python", "pytest") == ""
+
+
 def test_a_package_that_is_half_installed_takes_nothing_down(room: str, tmp_path: Path) -> None:
     (tmp_path / "-alf-1.0.dist-info").mkdir()  # as an installer leaves one that it was replacing
     whole = tmp_path / "whole-1.0.dist-info"

@@ -38,6 +38,13 @@ def installed(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
+def version_beside(python: Path, distribution: str) -> str:
+    """The version of a distribution in the environment of another interpreter, or an empty string."""
+    folders = [str(each) for each in python.parent.parent.glob("lib/python3*/site-packages")]
+    found = metadata.distributions(name=distribution, path=folders) if folders else ()
+    return next((each.version for each in found), "")
+
+
 def version(distribution: str) -> str:
     """The installed version of a distribution, or an empty string."""
     try:

@@ -187,7 +187,7 @@ class Runtime:
         """The installed version, or empty; that of another interpreter is told by its sessions."""
         found = tools.find(self.tool) if self.tool else None
         if found is not None and found.version and self.interpreter() in ("", str(found.path)):
-            return found.version
+            return lazy.version_beside(found.path, self.distribution) or found.version
         return lazy.version(self.distribution) if self.distribution and not self.interpreter() else ""
 
 
