@@ -1,4 +1,4 @@
-"""TensorRT on a real GPU: digits, converted, answers as its source does. Skipped, and counted, where there is none."""
+"""TensorRT on a real GPU: digits answer as their source does. Skipped, and counted, where there is none."""
 
 from __future__ import annotations
 
