@@ -34,10 +34,19 @@ _STEP_WORDS = {
     ),
     "expand": ("adds an axis of one", "增加一个长度为一的维度"),
     "feed": ("says which value goes into which input", "指定各个输入分别取哪个值"),
+    "file_bytes": ("hands the file over as it is: the model decodes it", "原样送入文件字节，由模型自行解码"),
     "label_map": ("gives the class index its name", "把类别索引转换为标签名"),
     "lookup": ("turns tokens into ids of the vocabulary", "按词表把词元转换为编号"),
     "mask": ("gives each pixel of the source picture its class", "给出原图每个像素的类别"),
     "nms": ("drops boxes that a better one of the same class covers", "去掉被同类更优框覆盖的检测框（NMS）"),
+    "note": (
+        "keeps what the model says of its input's geometry for a later step",
+        "记下模型给出的输入几何信息，供后续步骤使用",
+    ),
+    "pack": (
+        "puts the outputs of the model into the parts of the answer",
+        "把模型的各个输出放入答案的对应字段",
+    ),
     "normalize": (
         "multiplies by the scale, subtracts the mean and divides by the deviation, channel by channel",
         "逐通道归一化：先乘缩放系数，再减均值、除以标准差",
