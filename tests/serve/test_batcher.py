@@ -29,13 +29,13 @@ class Bench:
 
     def __init__(self, policy: Policy, *, devices: int = 1, seconds: float = 0.0, **more: Any) -> None:
         self.sessions: list[FakeSession] = []
-        self.timeout = more.pop("timeout", 60.0)
+        self.timeout, service = more.pop("timeout", 60.0), more.pop("service", None)
 
         def opened() -> FakeSession:
             self.sessions.append(FakeSession(seconds, **more))
             return self.sessions[-1]
 
-        self.batcher = Batcher(policy, [opened] * devices, timeout=self.timeout)
+        self.batcher = Batcher(policy, [opened] * devices, timeout=self.timeout, service=service)
 
     def ask(self, *values: float, **more: Any) -> tuple[Request, asyncio.Future[Any]]:
         loop = asyncio.get_running_loop()
@@ -73,6 +73,37 @@ async def test_a_batch_grows_while_the_device_is_busy() -> None:
     await asyncio.gather(first, *rest)
     assert bench.sessions[0].batches == [1, 3]
     await bench.batcher.close()
+
+
+async def _turns(bench: Bench, *values: float) -> int:
+    """How often the loop looks again while a batch of 20 ms runs, with those requests behind it."""
+    turns = 0
+    stay = bench.batcher._stay_awake
+
+    def counted(*arguments: Any) -> None:
+        nonlocal turns
+        turns += 1
+        stay(*arguments)
+
+    bench.batcher._stay_awake = counted
+    await bench.batcher.start()
+    answers = [bench.ask(0)[1]]
+    await asyncio.sleep(0.005)
+    answers += [bench.ask(value)[1] for value in values]
+    await asyncio.gather(*answers)
+    await bench.batcher.close()
+    return turns
+
+
+async def test_the_loop_stays_awake_for_a_long_batch_that_others_wait_behind() -> None:
+    late = Bench(Policy(8, 0.0), seconds=0.04, service=lambda _: 0.02)  # the end is expected too early
+    assert await _turns(late, 1) > 5
+    alone = Bench(Policy(8, 0.0), seconds=0.04, service=lambda _: 0.02)
+    assert await _turns(alone) == 1
+    short = Bench(Policy(8, 0.0), seconds=0.04, service=lambda _: 0.001)
+    assert await _turns(short, 1) == 0
+    unknown = Bench(Policy(8, 0.0), seconds=0.04)
+    assert await _turns(unknown, 1) == 0
 
 
 async def test_the_oldest_waits_no_longer_than_the_delay() -> None:
