@@ -68,6 +68,7 @@ def trained() -> Path:
     """What `examples/digits/train.py` writes: model and held-out set; made once and kept."""
     folder = ROOT / ".side" / "bench" / "digits"
     _run(EXAMPLES / "digits" / "train.py", folder, made=folder / "held_out.npz")
+    _with_contract(folder / "model", EXAMPLES / "digits" / "contract.yaml")
     return folder
 
 
