@@ -46,7 +46,7 @@ def nothing(tmp_path, monkeypatch):
 @pytest.fixture
 def everything(nothing):
     """Empty files where the tools would be."""
-    for each in ("qemu/qemu-aarch64-static", "qemu/qemu-x86_64-static", "arm64/root/usr/bin/python3.11"):
+    for each in ("qemu/qemu-aarch64-static", "qemu/qemu-x86_64-static", "arm64/sysroot/usr/bin/python3.11"):
         (nothing / each).parent.mkdir(parents=True, exist_ok=True)
         (nothing / each).touch()
     for each in ("arm64/site/onnxruntime", "arm64-paddle/paddle"):
@@ -80,7 +80,7 @@ def test_what_is_missing_is_said(name):
 def test_arm64_is_started_through_the_emulator(name, everything):
     runtime = all_runtimes()[name]
     assert runtime.available()
-    root = everything / "arm64" / "root"
+    root = everything / "arm64" / "sysroot"
     command = runtime.engine().command(TASK)
     assert command[:5] == [
         str(everything / "qemu" / "qemu-aarch64-static"), "-L", str(root),

@@ -21,16 +21,20 @@ class Refused(ModelError):
     """The child cannot convert the model, and says why in words for people."""
 
 
-def answer(arguments: list[str], work: Callable[[Mapping[str, Any]], dict[str, Any]]) -> int:
+def answer(
+    arguments: list[str], work: Callable[[Mapping[str, Any]], dict[str, Any]], *, bounded: bool = True
+) -> int:
     """Does what a request says; whatever is raised goes back as data, a death leaves no answer.
 
     Args:
         arguments: Paths of the request and of the answer, both JSON.
         work: From the request to the answer.
+        bounded: Whether its address space is limited; the driver of a GPU maps more than it uses.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    if bounded:
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     request = json.loads(Path(arguments[0]).read_text("utf-8"))
     try:
         told = work(request)

@@ -14,19 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from seatrial import lazy
+from seatrial.converters._answering import answer
 
 _EXTRA = "tensorrt"
 
 
 def main(arguments: list[str]) -> int:
     """Builds as the request says and leaves an answer."""
-    request = json.loads(Path(arguments[0]).read_text("utf-8"))
-    try:
-        answer = build(request, lazy.load("tensorrt", extra=_EXTRA))
-    except Exception as error:  # noqa: BLE001 - whatever the library raises goes back as data
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    Path(arguments[1]).write_text(json.dumps(answer), "utf-8")
-    return 0
+    return answer(
+        arguments, lambda request: build(request, lazy.load("tensorrt", extra=_EXTRA)), bounded=False
+    )
 
 
 def build(request: Mapping[str, Any], trt: Any) -> dict[str, Any]:

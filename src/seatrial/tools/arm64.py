@@ -27,7 +27,7 @@ def proof(module: str, folder: str) -> str:
     return f"""\
 echo "starting it once"
 QEMU="{shell(PROCESSOR)}"
-"$QEMU" -L "$SIDE/arm64/root" "$SIDE/arm64/root/usr/bin/python3.11" -I -c "
+"$QEMU" -L "$SIDE/arm64/sysroot" "$SIDE/arm64/sysroot/usr/bin/python3.11" -I -c "
 import sys, platform; sys.path.insert(0, sys.argv[1])
 import {module} as it; print(it.__version__, 'on', platform.machine())" "{folder}"
 """
@@ -37,12 +37,13 @@ import {module} as it; print(it.__version__, 'on', platform.machine())" "{folder
 _RECIPE = f"""\
 NEW="$SIDE/arm64.new"
 rm -rf "$NEW"
-mkdir -p "$NEW/root" "$NEW/site"
+mkdir -p "$NEW/sysroot" "$NEW/site"
 {APT}{recipe(PROCESSOR)}echo "getting Python of ARM64"
 apt_of arm64 update
 apt_of arm64 install -y --download-only --no-install-recommends python3.11 libgomp1 libstdc++6
-for each in "$NEW"/apt/cache/archives/*.deb; do dpkg-deb -x "$each" "$NEW/root"; done
-rm -rf "$NEW/apt" "$NEW/root/usr/share/doc" "$NEW/root/usr/share/locale" "$NEW/root/usr/share/zoneinfo"
+for each in "$NEW"/apt/cache/archives/*.deb; do dpkg-deb -x "$each" "$NEW/sysroot"; done
+rm -rf "$NEW/apt"
+(cd "$NEW/sysroot/usr/share" && rm -rf doc locale zoneinfo)
 echo "getting ONNX Runtime of ARM64"
 "${{PYTHON:-python3}}" -m pip install -q --target "$NEW/site" --no-deps {WHEELS} \\
   onnxruntime=={ONNXRUNTIME} numpy=={NUMPY}
@@ -53,7 +54,7 @@ mv "$NEW" "$SIDE/arm64"
 
 def python_line() -> tuple[str, ...] | None:
     """Starts CPython 3.11 of ARM64: emulator, options, interpreter; None when something of it is missing."""
-    qemu, root = emulator(PROCESSOR), side_folder() / "arm64" / "root"
+    qemu, root = emulator(PROCESSOR), side_folder() / "arm64" / "sysroot"
     python = root / "usr" / "bin" / "python3.11"
     return (str(qemu), "-L", str(root), str(python)) if qemu is not None and python.is_file() else None
 

@@ -12,7 +12,7 @@ PADDLE = "3.2.2"
 
 # Its own numpy: what pip finds for it must not be mixed with that of ONNX Runtime. The folder appears whole.
 _RECIPE = f"""\
-[ -x "$SIDE/arm64/root/usr/bin/python3.11" ] || {{
+[ -x "$SIDE/arm64/sysroot/usr/bin/python3.11" ] || {{
   echo "this stands on another tool: seatrial doctor arm64 | sh -eu" >&2
   exit 1
 }}
