@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from seatrial import __version__, tools
+from seatrial import tools
 from seatrial.converters import _child
+from seatrial.converters._provenance import made_from
 from seatrial.errors import UsageError
 from seatrial.model.artifact import Artifact
 
@@ -56,10 +57,7 @@ def _run(artifact: Artifact, target: Path, *, to: str, opset: int, options: Mapp
             "outputs": [each.name for each in artifact.outputs],
             "opset": opset,
             "target": str(target),
-            "metadata": {
-                "seatrial.source": artifact.digest,
-                "seatrial.converter": f"seatrial {__version__}, tensorflow {tool.version}, tf2onnx",
-            },
+            "metadata": made_from(artifact, f"tensorflow {tool.version}, tf2onnx"),
         },
         tool=f"TensorFlow {tool.version}".strip(),
         timeout=float(options.get("timeout", 600)),

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seatrial import __version__, tools
+from seatrial import tools
 from seatrial.converters import _child
 from seatrial.converters._converter import Converter
+from seatrial.converters._provenance import made_from
 from seatrial.errors import UnsupportedModel, UsageError
 from seatrial.model.artifact import Artifact
 
@@ -54,10 +55,7 @@ def make(
             "outputs": [each.name for each in artifact.outputs],
             "opset": opset,
             "target": str(result),
-            "metadata": {
-                "seatrial.source": artifact.digest,
-                "seatrial.converter": f"seatrial {__version__}, torch {tool.version}",
-            },
+            "metadata": made_from(artifact, f"torch {tool.version}"),
         },
         tool=f"PyTorch {tool.version}".strip(),
         timeout=float(options.get("timeout", 600)),

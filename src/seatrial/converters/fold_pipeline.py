@@ -8,11 +8,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from seatrial import __version__, lazy
+from seatrial import lazy
 from seatrial.contract import Contract, load_contract, save_contract
 from seatrial.converters import _child
 from seatrial.converters._converter import Converter
 from seatrial.converters._fold.assemble import PARTS, Entry, check_foldable
+from seatrial.converters._provenance import made_from
 from seatrial.errors import MissingDependency, UnsupportedModel, UsageError
 from seatrial.model.artifact import Artifact
 
@@ -113,11 +114,7 @@ def make(
                 "entry": asdict(entry),
                 "part": chosen["part"],
                 "target": str(target),
-                "metadata": {
-                    "seatrial.source": artifact.digest,
-                    "seatrial.converter": f"seatrial {__version__}",
-                    "seatrial.folded": f"{chosen['part']}, takes {entry.kind}",
-                },
+                "metadata": made_from(artifact, folded=f"{chosen['part']}, takes {entry.kind}"),
             },
             tool="folding",
             timeout=float(chosen["timeout"]),

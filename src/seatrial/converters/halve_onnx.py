@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seatrial import __version__, lazy
+from seatrial import lazy
 from seatrial.converters import _child
 from seatrial.converters._converter import Converter
+from seatrial.converters._provenance import made_from
 from seatrial.errors import UnsupportedModel, UsageError
 from seatrial.model.artifact import Artifact
 
@@ -46,11 +47,7 @@ def make(
             "feeds": str(chosen["feeds"]),
             "keep": list(chosen["keep"]),
             "target": str(target),
-            "metadata": {
-                "seatrial.source": artifact.digest,
-                "seatrial.converter": f"seatrial {__version__}, onnxruntime {version}",
-                "seatrial.quantization": "float16",
-            },
+            "metadata": made_from(artifact, f"onnxruntime {version}", quantization="float16"),
         },
         tool=f"onnxruntime {version}",
         timeout=float(chosen["timeout"]),

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from seatrial import __version__, lazy
+from seatrial import lazy
 from seatrial.contract.tensor import TensorSpec
 from seatrial.converters import _child
 from seatrial.converters._batches import invented
 from seatrial.converters._compare import compare
 from seatrial.converters._converter import Converter
+from seatrial.converters._provenance import made_from
 from seatrial.converters._shapes import shapes_of
 from seatrial.errors import EngineFailure, ModelError, UnsupportedModel, UsageError
 from seatrial.model import open_model
@@ -63,7 +64,7 @@ def make(
             "target": str(model),
             "batch": chosen["batch"],
             "shapes": shapes_of(chosen["shapes"]),
-            "metadata": {"seatrial.source": artifact.digest, "seatrial.converter": f"seatrial {__version__}"},
+            "metadata": made_from(artifact),
         },
         tool="the writer of models for web pages",
         timeout=float(chosen["timeout"]),

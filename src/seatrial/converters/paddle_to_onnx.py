@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seatrial import __version__, lazy, tools
+from seatrial import lazy, tools
 from seatrial.converters import _child
 from seatrial.converters._converter import Converter
+from seatrial.converters._provenance import made_from
 from seatrial.converters._unsupported import explained
 from seatrial.errors import ModelError, UnsupportedModel, UsageError
 from seatrial.model import operators
@@ -71,10 +72,7 @@ def make(
         "aside": [each.name for each in aside],
         "tensors": [_told(each) for each in artifact.parameters if aside and each.file],
         "inputs": {each.name: list(each.shape) for each in artifact.inputs},
-        "metadata": {
-            "seatrial.source": artifact.digest,
-            "seatrial.converter": f"seatrial {__version__}, paddle2onnx {version}",
-        },
+        "metadata": made_from(artifact, f"paddle2onnx {version}"),
     }
     timeout = float(options.get("timeout", 600))
     try:

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from seatrial import __version__, lazy
+from seatrial import lazy
 from seatrial.contract.sample import Array
 from seatrial.converters._channel_groups import Cut, Graph, Group, reads_the_batch
 from seatrial.converters._converter import Converter
+from seatrial.converters._provenance import made_from
 from seatrial.errors import ModelError, UnsupportedModel, UsageError
 from seatrial.model.artifact import Artifact
 
@@ -70,10 +71,7 @@ def make(
             hint="quantize it instead, or give another sparsity",
         )
     progress(f"{gone} of {sum(each.size for each in plans)} channels of {len(plans)} groups go")
-    for name, value in (
-        ("seatrial.source", artifact.digest),
-        ("seatrial.converter", f"seatrial {__version__}"),
-    ):
+    for name, value in made_from(artifact).items():
         model.metadata_props.add(key=name, value=value)
     target = folder / f"{artifact.graph.stem}.onnx"
     onnx.save(model, str(target))

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seatrial import __version__, lazy
+from seatrial import lazy
 from seatrial.converters import _child
 from seatrial.converters._converter import Converter
+from seatrial.converters._provenance import made_from
 from seatrial.errors import UnsupportedModel, UsageError
 from seatrial.model.artifact import Artifact
 
@@ -121,11 +122,9 @@ def _request(artifact: Artifact, options: Mapping[str, Any]) -> dict[str, Any]:
         "ranges": str(chosen["ranges"]),
         "keep": list(chosen["keep"]),
         "costs": 0,
-        "metadata": {
-            "seatrial.source": artifact.digest,
-            "seatrial.converter": f"seatrial {__version__}, onnxruntime {version}",
-            "seatrial.quantization": f"{chosen['mode']}, weights of {bits}",
-        },
+        "metadata": made_from(
+            artifact, f"onnxruntime {version}", quantization=f"{chosen['mode']}, weights of {bits}"
+        ),
     }
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import pickletools
 import re
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from seatrial.model.formats._format import Garbled
 from seatrial.model.formats._graph import problem
 from seatrial.model.formats._probe import printable
 from seatrial.model.formats._torch_weights import MAX_PICKLE, parameters, read_entry
+from seatrial.model.formats._zip import archive_of
 
 _MAX_HEADER = 100 << 20
 _MAX_PICKLE_FILE = 4 << 30
@@ -73,11 +73,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _zip(path: Path) -> Checkpoint:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, EOFError) as error:
-        raise Garbled(f"the zip is cut off or damaged: {error}", code="parameters-truncated") from error
-    with archive:
+    with archive_of(path, code="parameters-truncated") as archive:
         pickles = [each for each in archive.infolist() if each.filename.endswith(".pkl")]
         found, problems = parameters(archive, path)
         asked: set[str] = set()

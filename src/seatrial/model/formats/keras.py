@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from seatrial.model.formats._format import Format, Garbled
 from seatrial.model.formats._graph import MAX_NESTING, Graph, problem
 from seatrial.model.formats._probe import load_json, mapping, member, printable, sequence, text
 from seatrial.model.formats._torch_weights import read_entry
+from seatrial.model.formats._zip import archive_of
 
 _MAX_JSON = 256 << 20
 _FILES = ("config.json", "model.weights.h5")
@@ -28,20 +28,10 @@ def sniff(path: Path) -> bool:
     if not head(path, 4).startswith(b"PK\x03\x04"):
         return False
     try:
-        with _archive(path) as archive:
+        with archive_of(path) as archive:
             return set(_FILES) <= set(archive.namelist())
     except Garbled:
         return path.suffix == ".keras"
-
-
-@contextmanager
-def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, EOFError, OSError) as error:
-        raise Garbled(f"the zip has no directory at its end: {error}", code="graph-truncated") from error
-    with archive:
-        yield archive
 
 
 def read(path: Path) -> Artifact:
@@ -60,7 +50,7 @@ def operators(path: Path) -> tuple[Operator, ...]:
 
 
 def _read(path: Path) -> Graph:
-    with our_errors(path), _archive(path) as archive:
+    with our_errors(path), archive_of(path) as archive:
         model = mapping(_json(archive, "config.json"), "the model")
         told = mapping(_json(archive, "metadata.json"), "metadata.json")
     config = mapping(member(model, "config", "the model"), "the model's config")

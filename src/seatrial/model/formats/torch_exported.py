@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -19,6 +18,7 @@ from seatrial.model.formats._format import Format, Garbled
 from seatrial.model.formats._graph import ITEM_SIZES, Graph, problem
 from seatrial.model.formats._probe import load_json, mapping, member, printable, sequence, text
 from seatrial.model.formats._torch_weights import data_offset, read_entry
+from seatrial.model.formats._zip import archive_of
 
 _MAX_JSON = 256 << 20
 _NEWEST = 8  # major version of the schema that PyTorch 2.13 writes
@@ -35,20 +35,10 @@ def sniff(path: Path) -> bool:
     if not head(path, 4).startswith(b"PK\x03\x04"):
         return False
     try:
-        with _archive(path) as archive:
+        with archive_of(path) as archive:
             return _entry(archive, "/models/model.json") is not None
     except Garbled:
         return path.suffix == ".pt2"
-
-
-@contextmanager
-def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, EOFError, OSError) as error:
-        raise Garbled(f"the zip has no directory at its end: {error}", code="graph-truncated") from error
-    with archive:
-        yield archive
 
 
 def _entry(archive: zipfile.ZipFile, end: str) -> zipfile.ZipInfo | None:
@@ -59,7 +49,7 @@ def read(path: Path) -> Artifact:
     """The artifact of a `.pt2` file."""
     files = [ModelFile(path, "graph", size_of(path))]
     try:
-        with our_errors(path), _archive(path) as archive:
+        with our_errors(path), archive_of(path) as archive:
             program = mapping(_json(archive, "/models/model.json"), "the program")
             weights, problems = _weights(archive, path)
         graph = _graph(program)
@@ -77,7 +67,7 @@ def read(path: Path) -> Artifact:
 
 def operators(path: Path) -> tuple[Operator, ...]:
     """The operators of a `.pt2` file."""
-    with our_errors(path), _archive(path) as archive:
+    with our_errors(path), archive_of(path) as archive:
         return _graph(mapping(_json(archive, "/models/model.json"), "the program")).operators
 
 

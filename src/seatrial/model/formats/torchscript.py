@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from seatrial.contract.tensor import DTYPES, TensorSpec
@@ -17,8 +15,8 @@ from seatrial.model.formats._format import Format, Garbled
 from seatrial.model.formats._graph import Graph
 from seatrial.model.formats._probe import load_json, member, printable, sequence, text
 from seatrial.model.formats._torch_weights import parameters, read_entry
+from seatrial.model.formats._zip import archive_of
 
-MAX_ENTRIES = 100_000
 MAX_CODE = 32 << 20
 MAX_SPECS = 1 << 20
 _SPECS = "/extra/seatrial.json"
@@ -33,7 +31,7 @@ def sniff(path: Path) -> bool:
     if not head(path, 4).startswith(b"PK\x03\x04"):
         return False
     try:
-        with _archive(path) as archive:
+        with archive_of(path) as archive:
             names = archive.namelist()
     except Garbled:
         # Cut off before its directory: the first entry still names what it was.
@@ -41,29 +39,11 @@ def sniff(path: Path) -> bool:
     return any("/code/" in name for name in names) and any(name.endswith("/data.pkl") for name in names)
 
 
-@contextmanager
-def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, EOFError) as error:
-        raise Garbled(
-            f"the zip has no directory at its end: {error}",
-            code="graph-truncated",
-            hint="copy the file again and compare the sizes",
-        ) from error
-    except OSError as error:
-        raise Garbled(f"the zip cannot be read: {error}") from error
-    with archive:
-        if len(archive.infolist()) > MAX_ENTRIES:
-            raise Garbled(f"the zip has more than {MAX_ENTRIES:,} entries")
-        yield archive
-
-
 def read(path: Path) -> Artifact:
     """The artifact of a TorchScript file."""
     files = [ModelFile(path, "graph", size_of(path))]
     try:
-        with our_errors(path), _archive(path) as archive:
+        with our_errors(path), archive_of(path) as archive:
             code = _code(archive)
             version = _version(archive)
             recorded = _recorded(archive)
