@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from seatrial import lazy
 from seatrial.tools._tool import Found, Tool, side_folder
 
 VERSION = "2.19.0"
@@ -19,11 +20,9 @@ def _find() -> Found | None:
     if named:
         return Found(Path(named))
     python = side_folder() / "tensorflow" / "bin" / "python"
-    site = python.parent.parent.glob("lib/python3*/site-packages/tensorflow*-*.dist-info")
-    packages = [each.name for each in site if each.name.startswith(("tensorflow-", "tensorflow_cpu-"))]
-    if not python.exists() or not packages:
-        return None
-    return Found(python, sorted(packages)[-1].partition("-")[2].removesuffix(".dist-info"))
+    names = ("tensorflow-cpu", "tensorflow")
+    version = next((found for each in names if (found := lazy.version_beside(python, each))), "")
+    return Found(python, version) if version and python.exists() else None
 
 
 TOOL = Tool(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from seatrial import lazy
 from seatrial.tools._tool import Found, Tool, side_folder
 
 VERSION = "2.13.0"
@@ -19,11 +20,8 @@ def _find() -> Found | None:
     if named:
         return Found(Path(named))
     python = side_folder() / "torch" / "bin" / "python"
-    packages = sorted(python.parent.parent.glob("lib/python3*/site-packages/torch-*.dist-info"))
-    if not python.exists() or not packages:
-        return None
-    version = packages[-1].name.removeprefix("torch-").removesuffix(".dist-info")
-    return Found(python, version.partition("+")[0])
+    version = lazy.version_beside(python, "torch")
+    return Found(python, version.partition("+")[0]) if version and python.exists() else None
 
 
 TOOL = Tool(
