@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
+from seatrial import tune
 from seatrial.converters import _onnx_costs as costs
 from seatrial.converters import _onnx_quantizing as tool
 from seatrial.converters import all_converters
@@ -50,6 +51,14 @@ def test_what_was_rounded_is_within_half_a_step(values, per_channel, reduce_rang
     # The last step of the range is one whole number short where a sign has no partner.
     assert np.all(np.abs(back - weight) <= 0.5 * scale + 1e-6 * np.abs(weight).max())
     assert np.abs(got.astype(int)).max() <= (64 if reduce_range else 127)
+
+
+def test_seven_bits_are_the_default_of_all_who_ask():
+    """Eight saturate on an x86 without VNNI: one file, two answers."""
+    assert CONVERTER.options["reduce_range"] is True
+    assert tune.Recipe().reduce_range is True
+    weight = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3)
+    assert np.abs(quantized(weight)[0].astype(int)).max() == 64
 
 
 def test_a_kept_node_stays_in_float():
