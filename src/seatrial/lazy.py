@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
+from collections.abc import Callable, Collection, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import MissingDependency
 
@@ -57,3 +59,23 @@ def folder(name: str) -> Path:
     """Where an installed package lies, without importing it; a folder that is not there when it is not."""
     spec = importlib.util.find_spec(name)
     return Path(next(iter(spec.submodule_search_locations or ()), name)) if spec else Path(name)
+
+
+def names(package: str, homes: Mapping[str, str], public: Collection[str], rest: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a package whose public names load with the file that defines them.
+
+    Args:
+        package: Its dotted name.
+        homes: File of each name.
+        public: All names it has.
+        rest: File of the names that `homes` does not list.
+    """
+
+    def found(name: str) -> Any:
+        if name not in public:
+            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        value = getattr(importlib.import_module(f"{package}.{homes.get(name, rest)}"), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return found

@@ -5,8 +5,9 @@ Names load with the file that defines them: who reads a contract needs no reader
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from seatrial import lazy
 
 if TYPE_CHECKING:
     from seatrial.contract._held_out_files import digest_of_samples
@@ -81,11 +82,4 @@ _HOMES = {
     "write_cases": "cases",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Imports a public name from the file that defines it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'seatrial.contract' has no attribute '{name}'")
-    value = getattr(importlib.import_module(f"seatrial.contract.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy.names(__name__, _HOMES, __all__, "contract")

@@ -6,8 +6,9 @@ that have their framework and little else.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from seatrial import lazy
 
 if TYPE_CHECKING:
     from seatrial.converters._calibration_file import read_feeds, write_feeds
@@ -52,12 +53,4 @@ _HOMES = {
     "write_feeds": "_calibration_file",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Imports a public name from the file that defines it."""
-    if name not in __all__:
-        raise AttributeError(f"module 'seatrial.converters' has no attribute '{name}'")
-    home = importlib.import_module(f"seatrial.converters.{_HOMES.get(name, '_route')}")
-    value = getattr(home, name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy.names(__name__, _HOMES, __all__, "_route")

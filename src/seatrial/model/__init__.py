@@ -5,8 +5,9 @@ Names load with the file that defines them: who verifies a bundle needs neither 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from seatrial import lazy
 
 if TYPE_CHECKING:
     from seatrial.model.artifact import Artifact, ModelFile, Operator, Parameter, Problem
@@ -35,12 +36,4 @@ _HOMES = {
     "rewrite": "editing",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Imports a public name from the file that defines it."""
-    if name not in __all__:
-        raise AttributeError(f"module 'seatrial.model' has no attribute '{name}'")
-    home = importlib.import_module(f"seatrial.model.{_HOMES.get(name, 'artifact')}")
-    value = getattr(home, name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy.names(__name__, _HOMES, __all__, "artifact")

@@ -6,8 +6,9 @@ and must get by with the standard library, numpy and their engine.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from seatrial import lazy
 
 if TYPE_CHECKING:
     from seatrial.runtimes._client import native_precision
@@ -94,12 +95,4 @@ _HOMES = {
     "tensor_error": "_divergence",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Imports a public name from the file that defines it."""
-    if name not in __all__:
-        raise AttributeError(f"module 'seatrial.runtimes' has no attribute '{name}'")
-    home = importlib.import_module(f"seatrial.runtimes.{_HOMES.get(name, '_session')}")
-    value = getattr(home, name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy.names(__name__, _HOMES, __all__, "_session")
