@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Collection, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +41,8 @@ def installed(name: str) -> bool:
 
 def version_beside(python: Path, distribution: str) -> str:
     """The version of a distribution in the environment of another interpreter, or an empty string."""
+    from importlib import metadata  # a fiftieth of a second, which who only reads a name need not spend
+
     folders = [str(each) for each in python.parent.parent.glob("lib/python3*/site-packages")]
     found = metadata.distributions(name=distribution, path=folders) if folders else ()
     return next((each.version for each in found), "")
@@ -49,6 +50,8 @@ def version_beside(python: Path, distribution: str) -> str:
 
 def version(distribution: str) -> str:
     """The installed version of a distribution, or an empty string."""
+    from importlib import metadata
+
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
