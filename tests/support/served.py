@@ -57,7 +57,7 @@ async def loaded(
     factor: float = 2.0,
     **more: Any,
 ) -> tuple[ServedModel, list[FakeSession]]:
-    """A model over fake engines, ready, and the engines."""
+    """A model over fake engines, ready, and the engines in the order of their devices."""
     sessions: list[FakeSession] = []
 
     def opened() -> FakeSession:
@@ -69,6 +69,7 @@ async def loaded(
         name, version, artifact(*contract.inputs), contract, options=ServingOptions(**more), opens=opened
     )
     await model.load()
+    sessions.sort(key=[each._session for each in model.batcher.devices].index)  # threads opened them
     for each in sessions:
         each.seconds = seconds  # the warm-up was quick
         each.batches.clear()
