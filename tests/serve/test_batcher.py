@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from typing import Any
 
@@ -75,8 +76,11 @@ async def test_a_batch_grows_while_the_device_is_busy() -> None:
     await bench.batcher.close()
 
 
-async def _turns(bench: Bench, *values: float) -> int:
-    """How often the loop looks again while a batch of 20 ms runs, with those requests behind it."""
+async def _turns(bench: Bench, *values: float, enough: int = 0) -> int:
+    """How often the loop looks again while the first of those requests runs and the others wait behind it.
+
+    `enough`: times after which the engine answers; 0: it answers when its time is over.
+    """
     turns = 0
     stay = bench.batcher._stay_awake
 
@@ -84,26 +88,31 @@ async def _turns(bench: Bench, *values: float) -> int:
         nonlocal turns
         turns += 1
         stay(*arguments)
+        if turns == enough:
+            bench.sessions[0].seconds = 0
+            bench.sessions[0]._reply()
 
     bench.batcher._stay_awake = counted
     await bench.batcher.start()
-    answers = [bench.ask(0)[1]]
-    await asyncio.sleep(0.005)
-    answers += [bench.ask(value)[1] for value in values]
-    await asyncio.gather(*answers)
+    await asyncio.gather(*(bench.ask(value)[1] for value in values))
     await bench.batcher.close()
     return turns
 
 
 async def test_the_loop_stays_awake_for_a_long_batch_that_others_wait_behind() -> None:
-    late = Bench(Policy(8, 0.0), seconds=0.04, service=lambda _: 0.02)  # the end is expected too early
-    assert await _turns(late, 1) > 5
-    alone = Bench(Policy(8, 0.0), seconds=0.04, service=lambda _: 0.02)
-    assert await _turns(alone) == 1
-    short = Bench(Policy(8, 0.0), seconds=0.04, service=lambda _: 0.001)
-    assert await _turns(short, 1) == 0
-    unknown = Bench(Policy(8, 0.0), seconds=0.04)
-    assert await _turns(unknown, 1) == 0
+    one = Policy(1, 0.0)
+    late = Bench(one, seconds=5, service=lambda _: 0.02)
+    late.batcher.clock = lambda: 1e9  # the expected end is always near
+    assert await _turns(late, 1, 2, enough=7) >= 7
+    over = Bench(one, seconds=0.04, service=lambda _: 0.02)
+    over.batcher.clock = itertools.count(1e9).__next__  # a second each time: it is past at the first look
+    assert await _turns(over, 1, 2) <= 2  # of each batch at most one
+    alone = Bench(one, seconds=0.04, service=lambda _: 0.02)
+    assert await _turns(alone, 1) == 1
+    short = Bench(one, seconds=0.04, service=lambda _: 0.001)
+    assert await _turns(short, 1, 2) == 0
+    unknown = Bench(one, seconds=0.04)
+    assert await _turns(unknown, 1, 2) == 0
 
 
 async def test_the_oldest_waits_no_longer_than_the_delay() -> None:
