@@ -254,7 +254,7 @@ async def test_a_call_that_is_cancelled(server: Addresses) -> None:
 
         call = await client("async_infer", "slow", client.tensors(**x(1)), ended)
         call.cancel()
-        result, error = await asyncio.wait_for(told.get(), 10)
+        result, error = await asyncio.wait_for(told.get(), 30)
         assert result is None
         assert error.status() == "StatusCode.CANCELLED"
 
@@ -280,7 +280,7 @@ async def test_asked_without_waiting_over_grpc(server: Addresses) -> None:
                 client.tensors(**x(value)),
                 lambda result, error: loop.call_soon_threadsafe(told.put_nowait, (result, error)),
             )
-        answers = [await asyncio.wait_for(told.get(), 10) for _ in range(20)]
+        answers = [await asyncio.wait_for(told.get(), 30) for _ in range(20)]
         assert sorted(answer.as_numpy("y").item() for answer, _ in answers) == [2 * v for v in range(20)]
 
 
@@ -294,7 +294,7 @@ async def test_a_stream_with_callbacks(server: Addresses) -> None:
         for value in range(20):
             model = "nothing" if value == 3 else "double"
             await client("async_stream_infer", model, client.tensors(**x(value)), request_id=str(value))
-        answers = [await asyncio.wait_for(told.get(), 10) for _ in range(20)]
+        answers = [await asyncio.wait_for(told.get(), 30) for _ in range(20)]
         await client("stop_stream")
         errors = [error for _, error in answers if error is not None]
         assert len(errors) == 1
@@ -347,7 +347,7 @@ async def test_the_repository(client: Client) -> None:
 async def test_a_model_goes_and_comes(client: Client) -> None:
     arrays = {"a": np.ones((1, 2), np.int32), "b": np.ones((1, 2), np.int32)}
     await client("unload_model", "both")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await client("is_model_ready", "both"):
             await asyncio.sleep(0.02)
     with pytest.raises(InferenceServerException):

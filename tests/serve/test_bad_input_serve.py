@@ -160,7 +160,7 @@ async def test_half_open_sockets_are_closed_in_the_end() -> None:
         await asyncio.sleep(0.05)
         assert len(server.front.connections) == 20
         await _still_good(server)
-        told = await asyncio.gather(*(asyncio.wait_for(line.reader.read(), 10) for line in lines))
+        told = await asyncio.gather(*(asyncio.wait_for(line.reader.read(), 30) for line in lines))
         assert [each[:12] for each in told[:4]] == [b"", *[b"HTTP/1.1 408"] * 3]
         for line in lines:
             line.writer.close()
@@ -190,6 +190,7 @@ async def test_a_signal_under_load_finishes_what_was_begun() -> None:
     model, _ = await loaded(seconds=0.02, max_batch_size=4, max_queue_size=1000)
     async with rest(model) as server:
         waiting = asyncio.create_task(until_signalled(server.server))
+        told_first: set[int] = set()
 
         async def client(value: int) -> list[int]:
             told = []
@@ -202,10 +203,12 @@ async def test_a_signal_under_load_finishes_what_was_begun() -> None:
                 if answer.status == 200:
                     assert answer.json["outputs"][0]["data"] == [2.0 * value]
                 told.append(answer.status)
+                told_first.add(value)
             return told
 
         clients = [asyncio.create_task(client(each)) for each in range(16)]
-        await asyncio.sleep(0.3)
+        while len(told_first) < 16:
+            await asyncio.sleep(0.01)
         under_way = [await server.line() for _ in range(10)]
         for place, line in enumerate(under_way):
             line.ask("POST", INFER, infer_body(100 + place))
@@ -213,7 +216,7 @@ async def test_a_signal_under_load_finishes_what_was_begun() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         answers = [await line.answer() for line in under_way]
         assert [each.json["outputs"][0]["data"][0] for each in answers] == [200.0 + 2 * n for n in range(10)]
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting, 30)
         assert all(200 in each for each in await asyncio.gather(*clients))
         for line in under_way:
             line.writer.close()

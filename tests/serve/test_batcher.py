@@ -309,7 +309,7 @@ def test_every_request_gets_its_own_rows(asked: Any, most: int, devices: int) ->
                 await asyncio.sleep(0)
         for values, fate, answer in waiting:
             try:
-                outputs = await asyncio.wait_for(answer, 5)
+                outputs = await asyncio.wait_for(answer, 30)
             except SeatrialError:
                 assert fate in ("nan", "poison")
             else:

@@ -79,7 +79,7 @@ async def test_the_end_lets_everybody_have_their_answer() -> None:
         asked = [asyncio.create_task(rest.ask("POST", INFER, infer_body(number))) for number in range(8)]
         idle = await rest.line()
         await asyncio.sleep(0.15)
-        await asyncio.wait_for(server.stop(grace=5), 10)
+        await asyncio.wait_for(server.stop(grace=5), 30)
         assert [(await each).status for each in asked] == [200] * 8
         assert await idle.closed()
         idle.writer.close()
@@ -103,7 +103,7 @@ async def test_fronts_do_not_outlive_their_server() -> None:
         started = list(server._processes.items())
         for hub, _ in started:
             hub.line._transport.abort()  # as when the server's process is gone
-        assert [await asyncio.wait_for(each.wait(), 10) for _, each in started] == [1, 1]
+        assert [await asyncio.wait_for(each.wait(), 30) for _, each in started] == [1, 1]
 
 
 async def test_a_taken_port_is_told() -> None:

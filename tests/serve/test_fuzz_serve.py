@@ -75,7 +75,7 @@ async def told(server: Rest, data: bytes, rng: random.Random) -> bytes:
         line.send(data[middle:])
         line.writer.write_eof()
         try:
-            return await asyncio.wait_for(line.reader.read(), 20)
+            return await asyncio.wait_for(line.reader.read(), 30)
         except ConnectionError:
             return b""
 

@@ -324,7 +324,7 @@ async def test_a_server_that_ends_ends_what_comes_and_what_goes(tmp_path: Path) 
     loading = keeper.begin(keeper.load("m"))
     while told(keeper).get("3") != "LOADING":
         await asyncio.sleep(0)
-    await asyncio.wait_for(keeper.close(), 5)
+    await asyncio.wait_for(keeper.close(), 30)
     assert loading.cancelled()
     assert not any(each.alive for each in shelf.sessions["1"])
     await close(keeper, repository)

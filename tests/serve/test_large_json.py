@@ -95,4 +95,4 @@ async def test_a_model_waits_for_what_is_being_read_and_not_for_who_is_gone() ->
         assert not draining.done()
         begun.set()
         assert (await asked).json["outputs"][0]["data"][0] == 6.0
-        await asyncio.wait_for(draining, 5)
+        await asyncio.wait_for(draining, 30)

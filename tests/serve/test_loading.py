@@ -224,4 +224,4 @@ async def test_draining_twice_and_closing_while_draining_end() -> None:
     second = asyncio.create_task(served.drain())
     await asyncio.sleep(0)
     served.let_go()
-    await asyncio.wait_for(asyncio.gather(first, second), 5)
+    await asyncio.wait_for(asyncio.gather(first, second), 30)

@@ -36,7 +36,7 @@ async def asked(service: InferenceService, text: str, **parameters: Any) -> tupl
     call = Call(parameters=parameters)
     answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     service.predict(service.model("doubles", "", call), text, answer.set_result, call)
-    return await asyncio.wait_for(answer, 10), call
+    return await asyncio.wait_for(answer, 30), call
 
 
 async def test_items_come_back_in_their_order() -> None:
@@ -183,7 +183,7 @@ async def test_a_version_that_is_replaced_ends_what_it_began() -> None:
     answer, call = await slow
     assert answer == {"doubled": [[2 * each] for each in range(1, 9)]}
     assert {model.version for model, _ in call.stages} == {"1"}
-    await asyncio.wait_for(drained, 5)
+    await asyncio.wait_for(drained, 30)
     _, call = await asked(service, "1")
     assert {model.version for model, _ in call.stages} == {"2"}
     await service.drain()

@@ -36,7 +36,7 @@ async def test_a_signal_finishes_what_was_begun() -> None:
         asked = asyncio.create_task(server.ask("POST", INFER, infer_body(1)))
         await asyncio.sleep(0.1)
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting, 30)
         assert told == ["SIGTERM"]
         assert (await asked).status == 200
         assert not server.service.ready
@@ -54,7 +54,7 @@ async def test_a_second_signal_waits_for_nobody() -> None:
         await asyncio.sleep(0.05)
         assert not waiting.done()
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting, 30)
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await line.answer()
         line.writer.close()
@@ -83,7 +83,7 @@ async def test_hanging_up_stops_nothing() -> None:
             assert heard.pop() == "again"
         assert (await server.ask("POST", INFER, infer_body(1))).status == 200
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting, 30)
 
 
 def test_what_is_given_back_is_gone() -> None:

@@ -25,7 +25,7 @@ from support.served import X, artifact, contract_for, loaded, rest
 async def outcome_of(service: InferenceService, model: ServedModel, payload: Any) -> Any:
     answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     service.predict(model, payload, answer.set_result, Call())
-    return await asyncio.wait_for(answer, 10)
+    return await asyncio.wait_for(answer, 30)
 
 
 def picture(tmp_path: Path) -> Path:

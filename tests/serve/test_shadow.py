@@ -48,7 +48,7 @@ class Pair:
         return answer, cancel
 
     async def ask(self, value: float = 1.0, version: str = "", log_id: str = "") -> Any:
-        outcome = await asyncio.wait_for(self.begin(value, version, log_id)[0], 5)
+        outcome = await asyncio.wait_for(self.begin(value, version, log_id)[0], 30)
         return outcome if isinstance(outcome, BaseException) else outcome[0].ravel().tolist()
 
     async def counted(self, **wanted: int) -> None:

@@ -45,7 +45,7 @@ class Client:
             cancel()
             self.cancelled += 1
             return
-        outcome = await asyncio.wait_for(answer, 20)
+        outcome = await asyncio.wait_for(answer, 30)
         assert not isinstance(outcome, BaseException), outcome
         got = outcome[0] if isinstance(outcome[0], np.ndarray) else np.array(outcome)
         np.testing.assert_array_equal(got, np.array(expected) * float(call.version))
@@ -102,7 +102,7 @@ async def test_a_payload_in_preparation_ends_on_the_version_it_began_on(tmp_path
     assert [each.state for each in service.keeper.index() if each.version == "1"] == ["UNLOADING"]
     busy.set()
     await block
-    assert await asyncio.wait_for(answer, 10) == [7.0]
+    assert await asyncio.wait_for(answer, 30) == [7.0]
     assert call.version == "1"
     while service.keeper._tasks:
         await asyncio.sleep(0)

@@ -115,7 +115,7 @@ class Line:
         self.send("\r\n".join([*head, "", ""]).encode() + raw)
 
     async def answer(self) -> Answer:
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 30)
         first, *lines = head.decode().split("\r\n")
         pairs = (line.split(": ", 1) for line in lines if line)
         headers = {name.lower(): value for name, value in pairs}
@@ -124,7 +124,7 @@ class Line:
 
     async def closed(self) -> bool:
         """Whether the server ends the connection without another byte."""
-        return await asyncio.wait_for(self.reader.read(1), 10) == b""
+        return await asyncio.wait_for(self.reader.read(1), 30) == b""
 
 
 @dataclass
