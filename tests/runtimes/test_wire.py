@@ -50,6 +50,33 @@ def test_texts_cross_too():
     arena.close()
 
 
+def test_texts_among_numbers_keep_their_places():
+    arena = _wire.Arena.create("test")
+    given_arrays = [np.arange(3), np.array(["a"], dtype=object), np.zeros((0, 2)), np.ones(2, "float32")]
+    back = arena.read(arena.write(given_arrays), copy=True)
+    assert [each.tolist() for each in back] == [[0, 1, 2], ["a"], [], [1, 1]]
+    arena.close()
+
+
+def test_what_is_told_of_arrays_of_one_kind_is_one_frame_and_other_words_are_not_mixed_up():
+    arena, (ours, theirs) = _wire.Arena.create("test"), socket.socketpair()
+    with ours, theirs:
+        for names, array in (
+            (("a",), np.ones(2)),
+            (("b",), np.ones(2)),
+            (("a",), np.ones(3)),
+            ((1,), np.ones(2)),
+        ):
+            message = {"op": "run", "names": names, "arrays": arena.write([array])}
+            for _ in range(2):
+                _wire.send(ours, message)
+                told, _ = _wire.receive(theirs)
+                assert told == {**message, "names": list(names), "arrays": list(message["arrays"])}
+        _wire.send(ours, {"traced": [["a"]], "arrays": arena.write([np.ones(2)])})
+        assert _wire.receive(theirs)[0]["traced"] == [["a"]]
+    arena.close()
+
+
 def test_it_grows_and_is_used_again():
     writer = _wire.Arena.create("test")
     reader = _wire.Arena(os.dup(writer.descriptor))

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.errors import ContractViolation, EngineFailure, SeatrialError, Unavailable
+from seatrial.serve.batching import batcher as batcher_module
 from seatrial.serve.batching import device as device_module
 from seatrial.serve.batching.batcher import Batcher
 from seatrial.serve.batching.queueing import Policy, Request
@@ -113,6 +114,46 @@ async def test_the_loop_stays_awake_for_a_long_batch_that_others_wait_behind() -
     assert await _turns(short, 1, 2) == 0
     unknown = Bench(one, seconds=0.04)
     assert await _turns(unknown, 1, 2) == 0
+
+
+async def test_what_runs_next_is_joined_while_the_device_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    joins: list[int] = []
+    joined = batcher_module.joined
+    monkeypatch.setattr(batcher_module, "joined", lambda feeds: joins.append(len(feeds)) or joined(feeds))
+    bench = Bench(Policy(3, 0.0), seconds=5, service=lambda _: 0.02)
+    bench.batcher.clock = lambda: 1e9  # the expected end is always near
+    await bench.batcher.start()
+    first = [bench.ask(value)[1] for value in (0, 1, 2)]
+    behind = [bench.ask(value) for value in (3, 4, 5)]
+    while joins != [3, 3]:
+        await asyncio.sleep(0.001)
+    assert bench.sessions[0].batches == [3]
+    bench.batcher.cancel(behind[1][0])  # what was joined is not what is to run any more
+    while joins != [3, 3, 2]:
+        await asyncio.sleep(0.001)
+    late = bench.ask(6)[1]
+    bench.sessions[0].seconds = 0
+    bench.sessions[0]._reply()
+    answers = await asyncio.gather(*first, behind[0][1], behind[2][1], late)
+    assert [each[0].item() for each in answers] == [0, 2, 4, 6, 10, 12]
+    assert joins == [3, 3, 2, 3]
+    await bench.batcher.close()
+
+
+async def test_what_takes_long_to_join_is_not_joined_before_it_must_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batcher_module, "QUICK", 15)
+    bench = Bench(Policy(3, 0.0), seconds=5, service=lambda _: 0.02)
+    bench.batcher.clock = lambda: 1e9
+    await bench.batcher.start()
+    waiting = [bench.ask(value)[1] for value in range(5)]
+    await asyncio.sleep(0.03)
+    assert bench.batcher._ahead == ([], {})
+    bench.sessions[0].seconds = 0
+    bench.sessions[0]._reply()
+    assert [each[0].item() for each in await asyncio.gather(*waiting)] == [0, 2, 4, 6, 8]
+    await bench.batcher.close()
 
 
 async def test_the_oldest_waits_no_longer_than_the_delay() -> None:

@@ -132,6 +132,21 @@ ACTIONS = st.lists(
 )
 
 
+WAITING = st.lists(
+    st.tuples(st.integers(1, 4), st.sampled_from("ab"), st.integers(0, 2), st.integers(0, 9)), max_size=20
+)
+
+
+@given(WAITING, st.integers(1, 8))
+def test_what_comes_next_is_what_is_taken(waiting: Any, most: int) -> None:
+    queue = Queue(Policy(max(most, 4) if most > 1 else 1, 0.0))
+    for rows, shape, priority, arrived in waiting:
+        queue.put(request(rows, float(arrived), (shape,), priority=priority))
+    while next_ := queue.next():
+        assert queue.take(10.0).batch == next_
+    assert not len(queue)
+
+
 @given(ACTIONS, st.integers(1, 8), st.sampled_from([0.0, 2.0]))
 def test_every_request_leaves_exactly_once(actions: Any, most: int, delay: float) -> None:
     queue = Queue(Policy(most, delay, max_queue_size=40))

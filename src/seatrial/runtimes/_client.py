@@ -23,7 +23,7 @@ from seatrial.runtimes._engine import Runtime, is_in_memory, real_path
 from seatrial.runtimes._feeds import checked
 from seatrial.runtimes._session import Exercise, OperatorOutput, Resources, SessionOptions
 
-_LAST_WORDS = 1 << 20
+_LAST_WORDS = 1 << 20  # bytes of what a worker says that are kept
 
 
 class WorkerSession:
@@ -180,7 +180,7 @@ class WorkerSession:
         if self._checked:
             feeds = checked(self.artifact, feeds)
         arrays = {name: np.asarray(array) for name, array in feeds.items()}
-        return {**request, "names": list(arrays)}, _words.DOING[request["op"]], arrays
+        return {**request, "names": tuple(arrays)}, _words.DOING[request["op"]], arrays
 
     def begin(self, feeds: Mapping[str, Array]) -> None:
         """Hands one batch to the worker and returns at once; `finish` gives the outputs.
@@ -261,12 +261,12 @@ class WorkerSession:
         return self._answer()
 
     def _tell(self, request: dict[str, Any]) -> None:
-        if os.fstat(self._worker.stderr).st_size > _LAST_WORDS:
-            os.ftruncate(self._worker.stderr, 0)
         try:
             _wire.send(self._worker.line, request)
         except OSError:
             self._died()
+        if os.fstat(self._worker.stderr).st_size > _LAST_WORDS:  # while the worker works
+            os.ftruncate(self._worker.stderr, 0)
 
     def _answer(self) -> dict[str, Any]:
         try:

@@ -24,6 +24,9 @@ TRIES = 2  # times that one request may be on an engine that dies
 # that it has.
 LONG = 0.005  # seconds from which a batch is long
 EARLY, LATE = 0.0015, 0.001  # seconds around its expected end
+QUICK = (
+    1 << 20
+)  # bytes that are joined in no time: it is for nothing when another request comes before the end
 
 _log = logging.getLogger("seatrial.serve")
 
@@ -88,6 +91,7 @@ class Batcher:
         self._idle: asyncio.Future[None] | None = None
         self._running = 0
         self._poisons: OrderedDict[bytes, str] = OrderedDict()
+        self._ahead: tuple[list[Request], dict[str, Array]] = ([], {})
 
     async def start(self) -> None:
         """Loads the model on every device.
@@ -206,7 +210,10 @@ class Batcher:
         run = Run(now, device.number, sum(each.rows for each in batch))
         for each in batch:
             each.run = run
-        feeds = joined([each.feeds for each in batch])
+        ahead, feeds = self._ahead
+        if ahead != batch:
+            feeds = joined([each.feeds for each in batch])
+        self._ahead = ([], {})
         device.begin(feeds, lambda outcome: self._ended(batch, outcome, run))
         expected = self._service(run.rows)
         if expected >= LONG:
@@ -214,7 +221,16 @@ class Batcher:
 
     def _stay_awake(self, run: Run, until: float) -> None:
         if not run.ended and len(self.queue) and self.clock() < until:
+            self._join_ahead()
             self._loop.call_soon(self._stay_awake, run, until)
+
+    def _join_ahead(self) -> None:
+        """Joins what would run next while the device is busy, so that it need not wait for that."""
+        batch = self.queue.next()
+        if batch == self._ahead[0]:
+            return
+        if sum(array.nbytes for each in batch for array in each.feeds.values()) <= QUICK:
+            self._ahead = (batch, joined([each.feeds for each in batch]))
 
     def _ended(self, batch: list[Request], outcome: list[Array] | SeatrialError, run: Run) -> None:
         run.ended = self.clock()

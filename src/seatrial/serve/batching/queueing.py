@@ -181,6 +181,20 @@ class Queue:
                 break
         return taken
 
+    def next(self) -> list[Request]:
+        """What `take` would most likely give if a device were free now; nothing is taken."""
+        level = next((each for each in self._levels if each), None)
+        if level is None:
+            return []
+        batch: list[Request] = []
+        total = 0
+        for request in min(level.values(), key=lambda waiting: waiting[0].arrived):
+            total += request.rows
+            if batch and total > self.policy.max_batch_size:
+                break
+            batch.append(request)
+        return batch
+
     def everything(self) -> list[Request]:
         """Empties the queue."""
         found = [each for level in self._levels for waiting in level.values() for each in waiting]
