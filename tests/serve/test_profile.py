@@ -70,8 +70,14 @@ async def test_a_processor_that_gains_nothing() -> None:
 
 async def test_a_processor_that_gains_little_joins_what_waits_anyway() -> None:
     choice = choose(await Machine(0.0007, 0.004).profile())
-    assert (choice.max_batch_size, choice.max_queue_delay) == (4, 0)
+    assert (choice.max_batch_size, choice.max_queue_delay) == (8, 0)
     assert "1.2 x" in choice.why
+
+
+def test_of_sizes_that_are_alike_the_one_with_fewer_pauses_between_batches_is_chosen() -> None:
+    alike = {1: 0.0046, 2: 0.0084, 4: 0.0168, 8: 0.0336, 16: 0.0672}
+    assert choose(Profile(alike)).max_batch_size == 4
+    assert choose(Profile({size: 100 * each for size, each in alike.items()})).max_batch_size == 2
 
 
 async def test_what_the_user_asks_for_is_taken() -> None:

@@ -20,7 +20,8 @@ LONGEST_DELAY = 0.005
 SHORTEST_DELAY = 0.001
 WORTH = 1.3  # rows a second of batches against single rows, from which waiting for company pays
 SOME = 1.05  # from which it pays to join what waits anyway
-NEAR_BEST = 0.95
+NEAR_BEST = 0.975
+BETWEEN = 0.0003  # seconds that a device stands idle between two batches, which a profile does not see
 SIDE = 64  # of a picture whose height and width are free: a multiple of every stride in use
 STEPS = 16  # of any other free axis
 
@@ -206,6 +207,6 @@ def choose(profile: Profile, *, largest: int | None = None, delay: float | None 
 
 def _best_size(seconds: Mapping[int, float]) -> int:
     """The smallest size that is about as fast as the fastest: what comes in a larger batch waits longer."""
-    rates = {size: size / max(each, 1e-9) for size, each in seconds.items()}
+    rates = {size: size / (each + BETWEEN) for size, each in seconds.items()}
     best = max(rates.values())
     return min(size for size, rate in rates.items() if rate >= NEAR_BEST * best)
