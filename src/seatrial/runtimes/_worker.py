@@ -29,8 +29,8 @@ _OUT_OF_MEMORY = (
     "Failed to allocate",
 )
 _BEAT_SECONDS = 0.5
-# After a long call the next is often there at once. Where the call slept (a device that is no processor of this
-# machine worked), waking up for it would cost more than looking.
+# After a long call the next is often there at once. Where the call slept, because a device worked that is no
+# processor of this machine, waking up for it would cost more than looking.
 _LONG = 0.005
 _LOOKING = 0.0004
 
