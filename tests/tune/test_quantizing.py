@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from seatrial.converters.quantize_onnx import CONVERTER, LayerCost
 from seatrial.errors import ContractViolation, EngineFailure, MissingDependency, UnsupportedModel, UsageError
 from seatrial.model import open_model
 from seatrial.tune import Paired, Quantized, Recipe, Ruling, Scorer, Split, quantize, split
+from seatrial.tune import _quantizing as quantizing
 from seatrial.tune import _recipe as recipes
 from support import quantizable
 
@@ -233,3 +235,24 @@ def test_what_it_recommends_follows_from_the_times(source):
     assert "gains nothing" in verdict(mixed)
     assert "no difference can be told" in timed(1.0, 0.9, 1.1).words()
     assert "refused: too few" in verdict(replace(same, why="too few"))
+
+
+def test_a_transformer_is_tried_whole_then_without_its_sums_then_with_layers_put_back(monkeypatch):
+    asked = []
+
+    def refused(_work, _found, keep, **more):
+        asked.append(more)
+        return quantizing.Attempt(None, keep, problem="lost", between=more.get("between", True))
+
+    monkeypatch.setattr(quantizing, "_attempt", refused)
+    monkeypatch.setattr(quantizing, "converter_of", lambda *_: SimpleNamespace(name="quantize_openvino"))
+    for operators, wanted in (
+        (("MatMul", "MVN"), [{}, {"between": False}, {"between": False, "drop": 0.005}]),
+        (("Convolution",), [{}, {"between": True, "drop": 0.005}]),
+    ):
+        asked.clear()
+        floating = SimpleNamespace(format="openvino", operators=operators)
+        work = SimpleNamespace(recipe=Recipe(tool="openvino", max_drop=0.01), progress=lambda _: None)
+        found = quantizing._searched(work, Quantized(work.recipe, None, None, None, floating))
+        assert asked == wanted
+        assert found.winner is None

@@ -19,6 +19,7 @@ _OPTIONS: Mapping[str, Any] = {
     "feeds": "",
     "per_channel": True,
     "reduce_range": True,
+    "between": True,
     "keep": (),
     "drop": 0.0,
     "timeout": 1800,
@@ -30,14 +31,20 @@ def available() -> bool:
     return lazy.installed("openvino") and lazy.installed("nncf")
 
 
+def is_transformer(artifact: Artifact) -> bool:
+    """Whether the model has normalizations over its last axis, as transformers have."""
+    return any(each in artifact.operators for each in _TRANSFORMERS)
+
+
 def make(
     artifact: Artifact, folder: Path, *, options: Mapping[str, Any], progress: Callable[[str], None]
 ) -> Path:
     """See `Make`.
 
-    Options: `feeds` (file of calibration samples), `per_channel`, `reduce_range`, `keep` (nodes left in
-    float), `drop` (above 0: NNCF puts layers back until at most this share of the samples is answered
-    otherwise than by the float model).
+    Options: `feeds` (file of calibration samples), `per_channel`, `reduce_range`, `between` (whether a
+    transformer's sums and normalizations become integer too; otherwise NNCF's scheme for transformers, which
+    is nearer to float and slower), `keep` (nodes left in float), `drop` (above 0: NNCF puts layers back
+    until at most this share of the samples is answered otherwise than by the float model).
     """
     if artifact.size > _LARGEST:
         raise UnsupportedModel("a model over 2 GB is not quantized", hint="quantize its parts")
@@ -54,7 +61,7 @@ def make(
             "graph": str(artifact.graph.resolve()),
             "weights": str(artifact.weights.resolve()) if artifact.weights else "",
             "target": str(target),
-            "transformer": any(each in artifact.operators for each in _TRANSFORMERS),
+            "transformer": is_transformer(artifact) and not chosen["between"],
             **{name: chosen[name] for name in ("per_channel", "reduce_range", "drop")},
             "feeds": str(chosen["feeds"]),
             "keep": list(chosen["keep"]),

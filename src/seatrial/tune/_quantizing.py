@@ -12,6 +12,7 @@ from seatrial.contract import Contract
 from seatrial.contract.sample import Array
 from seatrial.converters import convert, publish, staging, write_feeds
 from seatrial.converters.quantize_onnx import LayerCost, layer_costs
+from seatrial.converters.quantize_openvino import is_transformer
 from seatrial.errors import EngineFailure, SeatrialError, TrustError, UnsupportedModel, UsageError
 from seatrial.model import Artifact, open_model
 from seatrial.runtimes import SessionOptions, available_runtimes, native_precision
@@ -246,7 +247,9 @@ def _searched(work: _Work, found: Quantized) -> Quantized:
     found = replace(found, attempts=(first,))
     layered = recipe.mode in ("static", "qat") and found.floating.format == "onnx" and not first.problem
     layered = layered and native_precision(found.floating) == "float32"
-    if layered and not first.accepted and not first.hopeless:
+    tool = converter_of(recipe, found.floating.format).name if recipe.mode == "static" else ""
+    by_nncf, mixing = tool == "quantize_openvino", is_transformer(found.floating)
+    if (layered or (by_nncf and mixing)) and not first.accepted and not first.hopeless:
         # What no table of layers shows goes first: sums and activations between them.
         found = replace(found, attempts=(first, _attempt(work, found, (), between=False)))
     settled = found.attempts[-1].accepted or found.attempts[-1].hopeless
@@ -257,9 +260,9 @@ def _searched(work: _Work, found: Quantized) -> Quantized:
         found = replace(found, costs=costs)
     if not settled and layered:
         found = _layers_back(work, found)
-    elif not settled and converter_of(recipe, found.floating.format).name == "quantize_openvino":
+    elif not settled and by_nncf:
         work.progress("NNCF puts layers back")
-        controlled = _attempt(work, found, (), drop=max(recipe.max_drop / 2, 1e-3))
+        controlled = _attempt(work, found, (), between=not mixing, drop=max(recipe.max_drop / 2, 1e-3))
         found = replace(found, attempts=(*found.attempts, controlled))
     accepted = [each for each in found.attempts if each.accepted]
     if not accepted:
