@@ -23,6 +23,7 @@ from seatrial.serve.rest.front import RestFront
 from seatrial.serve.server import Server
 from seatrial.serve.service import InferenceService
 from seatrial.serve.settings import Bounds, Settings
+from seatrial.serve.traffic.remote import entries_of
 from seatrial.serve.versions.bundles import Opener
 from seatrial.serve.versions.keeper import Keeper
 from seatrial.serve.versions.loading import choice_lines, load_version
@@ -168,6 +169,7 @@ def _assembled(settings: Settings, licensing: Licensing, opener: Opener | None) 
     load = licensing.load_with(partial(load_version, opener=licensing.opener(opener)))
     keeper = Keeper(repository, settings.models, load=load)
     service = InferenceService(repository, keeper=keeper, limits=limits)
+    service.traffic.entries = entries_of(settings.remotes)
     front = RestFront(service, limits=limits, gate=gate_of(settings.access))
     observe(front.instruments, settings.log)
     if settings.license.files:

@@ -29,6 +29,7 @@ from seatrial.errors import UsageError
 
 _HINT = "see docs/how-to/serve-versions.md for an example"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+_THIS_MACHINE = ("127.0.0.1", "[::1]", "localhost")
 _HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"  # RFC 9110, 5.6.2
 
 
@@ -240,6 +241,18 @@ class Model(_Settings):
     degrade: tuple[Rung, ...] = ()
 
 
+class Remote(_Settings):
+    """How a server elsewhere is met; what is said here goes to that server only.
+
+    Attributes:
+        key: File whose first line is the API key that it wants; read at start.
+        authority: PEM of who signed its certificate; None: whom the system believes.
+    """
+
+    key: FilePath | None = None
+    authority: FilePath | None = None
+
+
 class Access(_Settings):
     """Who may ask.
 
@@ -345,6 +358,7 @@ class Settings(_Settings):
         pipelines: Files of pipelines by name; see `serve.flow`.
         access: Who may ask.
         license: What permits to serve.
+        remotes: How servers of `remote` rungs are met, by `https://HOST:PORT`.
         limits: What a client may take.
         log: What is written about requests.
         unseal: What opens sealed bundles.
@@ -359,6 +373,7 @@ class Settings(_Settings):
     pipelines: dict[str, FilePath] = Field(default_factory=dict)
     access: Access = Access()
     license: License = License()
+    remotes: dict[str, Remote] = Field(default_factory=dict)
     limits: Bounds = Bounds()
     log: Log = Log()
     unseal: Unseal = Unseal()
@@ -371,6 +386,20 @@ class Settings(_Settings):
             if not re.match(NAME, name):
                 raise ValueError(f"'{name[:80]}' is no name for a model: letters, digits, . _ - only")
         return value
+
+    @field_validator("remotes")
+    @classmethod
+    def _origins(cls, remotes: dict[str, Remote]) -> dict[str, Remote]:
+        for url, remote in remotes.items():
+            found = re.fullmatch(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[^/?#@:\s]+)(:[0-9]{1,5})?", url)
+            if found is None:
+                raise ValueError(f"'{url[:80]}': expected https://HOST:PORT and nothing behind it")
+            scheme, host = found[1], found[2]
+            if scheme == "http" and remote.authority is not None:
+                raise ValueError(f"{url}: there is no certificate to be signed without https")
+            if scheme == "http" and remote.key is not None and host not in _THIS_MACHINE:
+                raise ValueError(f"{url}: a key goes to other machines over https only")
+        return remotes
 
 
 def read_settings(path: Path) -> Settings:

@@ -16,7 +16,7 @@ from seatrial.serve.settings import Model, Route, Rung, Shadow
 from seatrial.serve.traffic.answers import Answers
 from seatrial.serve.traffic.ask import Ask, Cancel
 from seatrial.serve.traffic.ladder import Ladder
-from seatrial.serve.traffic.remote import RemoteModel
+from seatrial.serve.traffic.remote import Entry, RemoteModel, origin
 from seatrial.serve.traffic.router import Router
 from seatrial.serve.traffic.shadow import ShadowLine
 from seatrial.serve.traffic.steps import CachedAnswer, DeclaredError, OtherModel, RemoteAnswer, Step, misfit
@@ -60,11 +60,16 @@ class Traffic:
     Args:
         repository: The models.
         draw: A number in [0, 1), for weights and shares.
+
+    Attributes:
+        plans: By model.
+        entries: What lets this server in elsewhere, by `origin`; no plan can send it to anybody else.
     """
 
     def __init__(self, repository: Repository, draw: Callable[[], float] = random.random) -> None:
         self._repository, self._draw = repository, draw
         self.plans: dict[str, Plan] = {}
+        self.entries: Mapping[str, Entry] = {}
         self._taken: dict[str, Model] = {}
 
     def version(self, plan: Plan, name: str, call: Call) -> str:
@@ -226,7 +231,8 @@ class Traffic:
             case "cached":
                 return CachedAnswer(Answers(rung.cache_mebibytes << 20, rung.cached or 0.0))
             case "remote":
-                return RemoteAnswer(RemoteModel(rung.remote, seconds=rung.remote_seconds))
+                entry = self.entries.get(origin(rung.remote), Entry())
+                return RemoteAnswer(RemoteModel(rung.remote, seconds=rung.remote_seconds, entry=entry))
             case _:
                 return DeclaredError(rung.error)
 

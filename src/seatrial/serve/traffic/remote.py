@@ -7,6 +7,7 @@ import logging
 import math
 import ssl
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -16,9 +17,10 @@ import orjson
 
 from seatrial.contract import TensorSpec
 from seatrial.contract.sample import Array
-from seatrial.errors import ContractViolation, Unavailable
+from seatrial.errors import ContractViolation, Unavailable, UsageError
 from seatrial.serve import v2
 from seatrial.serve.call import Call
+from seatrial.serve.settings import Remote
 from seatrial.serve.status import OK, servers_fault
 
 HOP_NAME = "X-Seatrial-Hop"  # on requests that one server sends to another: the other one keeps them
@@ -28,10 +30,53 @@ KEPT = 8  # connections that are kept open
 LARGEST = 256 << 20  # bytes of an answer
 FIRST_REST = 0.5  # seconds that a server which failed is left alone; doubles each time
 LONGEST_REST = 10.0
+_PORTS = {"http": 80, "https": 443}
 
 _log = logging.getLogger("seatrial.serve")
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What lets this server in elsewhere.
+
+    Attributes:
+        key: That the other one wants; empty: none.
+        context: For TLS; None: the system's.
+    """
+
+    key: str = field(default="", repr=False)
+    context: ssl.SSLContext | None = None
+
+
+def origin(url: str) -> str:
+    """`https://HOST:PORT` of a URL, the port always said."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}:{parts.port or _PORTS[parts.scheme]}"
+
+
+def entries_of(remotes: Mapping[str, Remote]) -> dict[str, Entry]:
+    """What the settings say of servers elsewhere, by `origin`.
+
+    Raises:
+        UsageError: A file cannot be read, or holds no key or no certificate.
+    """
+    return {origin(url): _entry(f"remotes.{url}", each) for url, each in remotes.items()}
+
+
+def _entry(place: str, remote: Remote) -> Entry:
+    try:
+        key = remote.key.read_text("ascii").partition("\n")[0].strip() if remote.key else ""
+        context = ssl.create_default_context(cafile=remote.authority) if remote.authority else None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{place}: {error}", hint="key and authority are files of text") from error
+    if remote.key and not (key.isprintable() and key and " " not in key):
+        raise UsageError(
+            f"{place}: {remote.key} holds no key", hint="its first line is the key, nothing else"
+        )
+    return Entry(key, context)
 
 
 class RemoteModel:
@@ -40,12 +85,13 @@ class RemoteModel:
     Args:
         url: Of the server, or of the model there (`.../v2/models/NAME`).
         seconds: That it has to answer.
+        entry: What lets this server in.
     """
 
-    def __init__(self, url: str, *, seconds: float) -> None:
+    def __init__(self, url: str, *, seconds: float, entry: Entry = Entry()) -> None:
         parts = urlsplit(url)
-        self._host, self._tls = parts.hostname or "", parts.scheme == "https"
-        self._port = parts.port or (443 if self._tls else 80)
+        self._host, self._tls, self._entry = parts.hostname or "", parts.scheme == "https", entry
+        self._port = parts.port or _PORTS[parts.scheme]
         self._authority, self._path = parts.netloc, parts.path.rstrip("/")
         self._seconds = seconds
         self._idle: list[Connection] = []
@@ -124,6 +170,7 @@ class RemoteModel:
             f"Content-Length: {sum(map(len, body))}",
             f"{HOP_NAME}: 1",
         ]
+        lines += [f"Authorization: Bearer {self._entry.key}"] if self._entry.key else []
         lines += [f"X-Log-Id: {call.log_id}"] if call.log_id else []
         lines += [f"traceparent: {call.traceparent}"] if call.traceparent else []
         return "\r\n".join([*lines, "", ""]).encode(), body
@@ -152,7 +199,7 @@ class RemoteModel:
             return answer.status, answer.headers, bytes(answer.body)
 
     async def _connect(self) -> Connection:
-        context = ssl.create_default_context() if self._tls else None
+        context = (self._entry.context or ssl.create_default_context()) if self._tls else None
         return await asyncio.open_connection(self._host, self._port, ssl=context)
 
 
