@@ -29,7 +29,7 @@ from seatrial.checks._latency_statistics import (
 from seatrial.checks._metrics import Evaluation, evaluate
 from seatrial.checks._pictures import picture, tile
 from seatrial.checks._profile import Profile, load_profile, profile_names
-from seatrial.checks._render import FORMATS, drawing, legend, render, stylesheet
+from seatrial.checks._render import FORMATS, drawing, legend, page, render, stylesheet
 from seatrial.checks._render._columns import padded, width
 from seatrial.checks._render._escape import one_line, visible
 from seatrial.checks._report import CheckResult, Report
@@ -106,6 +106,7 @@ __all__ = [
     "one_line",
     "open_trial",
     "padded",
+    "page",
     "paired_change",
     "paired_ratio",
     "pass_over",

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
-import jinja2
-
-from seatrial.checks import stylesheet, visible
+from seatrial.checks import page, visible
 from seatrial.cli._diagnosis_document import Document, Tried
 from seatrial.cli._diagnosis_text import change_name, p_text, stage_name, title_of, word
 from seatrial.text import Text
@@ -35,8 +31,10 @@ _MARKS = {"agree": "PASS", "cause": "FAIL"}
 
 def to_html(document: Document, *, language: str) -> str:
     """The page in one language."""
-    css = stylesheet() + _OWN_CSS
-    return _template().render(
+    return page(
+        _template(),
+        css=_OWN_CSS,
+        generator=document.seatrial,
         d=document,
         language=language,
         say=lambda text: _shown(text, language),
@@ -45,8 +43,6 @@ def to_html(document: Document, *, language: str) -> str:
         rows=_rows(document.attempts, language),
         also=_rows(document.proof.also, language) if document.proof else [],
         mark=_MARKS.get(document.verdict, "INCONCLUSIVE"),
-        css=css,
-        style_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
     )
 
 
@@ -72,10 +68,5 @@ def _rows(attempts: Sequence[Tried], language: str) -> list[tuple[str, ...]]:
 
 
 @cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(
-        (resources.files("seatrial.cli") / "_diagnosis.html.j2").read_text("utf-8")
-    )
+def _template() -> str:
+    return (resources.files("seatrial.cli") / "_diagnosis.html.j2").read_text("utf-8")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache
@@ -11,11 +9,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from seatrial import __version__
-from seatrial.checks import Chart, Series, drawing, one_line, stylesheet
+from seatrial.checks import Chart, Series, drawing, one_line, page
 from seatrial.cli._quantize_text import figures, verdict
 from seatrial.cli.inspect import human_size
 from seatrial.text import Text
@@ -126,10 +123,11 @@ def _paired(pair: Paired | None) -> dict[str, Any] | None:
 
 def as_page(found: Quantized) -> str:
     """The page: self-contained, without a script, in the report's clothes."""
-    css = stylesheet() + _OWN_CSS
     order = most_costly_first(found.costs)
     winner = found.winner
-    return _template().render(
+    return page(
+        _template(),
+        css=_OWN_CSS,
         found=found,
         show=one_line,
         figures=figures,
@@ -139,8 +137,6 @@ def as_page(found: Quantized) -> str:
         kept=set(winner.keep) if winner else set(),
         picture=_picture([each for each in order if each.sqnr is not None][:_SHOWN]),
         version=__version__,
-        css=css,
-        style_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
     )
 
 
@@ -170,8 +166,5 @@ def _picture(layers: Sequence[Any]) -> str:
 
 
 @cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string((resources.files("seatrial.cli") / "_quantize.html.j2").read_text("utf-8"))
+def _template() -> str:
+    return (resources.files("seatrial.cli") / "_quantize.html.j2").read_text("utf-8")

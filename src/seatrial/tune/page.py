@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from functools import cache
 from importlib import resources
 
-import jinja2
 from markupsafe import Markup
 
-from seatrial import __version__
-from seatrial.checks import Chart, Series, Text, drawing, legend, stylesheet, visible
+from seatrial.checks import Chart, Series, Text, drawing, legend, page, visible
 from seatrial.tune._record import Figures
 from seatrial.tune.result import Candidate, Tuning
 from seatrial.tune.space import Point
@@ -28,9 +24,10 @@ _MOST_SERIES = 5  # colors of the stylesheet, less the one of the recommendation
 
 def to_html(found: Tuning) -> str:
     """The page."""
-    css = stylesheet() + _OWN_CSS
     best = found.recommendation.candidate.point if found.recommendation else None
-    return _template().render(
+    return page(
+        _template(),
+        css=_OWN_CSS,
         t=found,
         columns=COLUMNS,
         rows=[(each.point == best, table_row(each)) for each in found.front],
@@ -42,9 +39,6 @@ def to_html(found: Tuning) -> str:
         say=visible,
         verdict="PASS" if found.recommendation else "FAIL",
         headline=headline(found),
-        version=__version__,
-        css=css,
-        style_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
     )
 
 
@@ -129,8 +123,5 @@ def _chart(title: str, series: list[Series]) -> Chart:
 
 
 @cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string((resources.files("seatrial.tune") / "page.html.j2").read_text("utf-8"))
+def _template() -> str:
+    return (resources.files("seatrial.tune") / "page.html.j2").read_text("utf-8")

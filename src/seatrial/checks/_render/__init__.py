@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 from html import escape
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from seatrial import __version__
 from seatrial.checks._render._escape import one_line
 from seatrial.checks._report_json import to_json
 from seatrial.errors import NotFound
@@ -47,7 +48,7 @@ def render(
 
 
 def drawing(chart: Chart, *, language: str = "en") -> str:
-    """A chart as an SVG element for a page that wears `stylesheet()`.
+    """A chart as an SVG element for a `page`.
 
     Args:
         chart: What is drawn.
@@ -68,6 +69,23 @@ def legend(chart: Chart) -> str:
     return f'<ul class="legend">{"".join(signs)}</ul>' if len(signs) > 1 else ""
 
 
+def page(
+    template: str, *, css: str = "", language: str = "en", generator: str = __version__, **values: Any
+) -> str:
+    """A page of Seatrial: head, brand and look of the report's, the rest of a template.
+
+    Args:
+        template: Jinja; extends `page` and fills its blocks `title`, `about` and `content`, and where there
+            is something to say `skip` and `foot`. What it shows is escaped.
+        css: Rules of its own, behind those of all pages.
+        language: `en` or `zh`.
+        generator: The version of Seatrial that is told.
+        values: Of the template.
+    """
+    rendered = importlib.import_module(f"{__name__}._page")
+    return str(rendered.page(template, stylesheet() + css, language, generator, values))
+
+
 def stylesheet() -> str:
-    """The look of the report's page; other pages of Seatrial wear it too."""
+    """The look of every `page`; a release's documents wear it too."""
     return (resources.files(__name__) / "report.css").read_text("utf-8")

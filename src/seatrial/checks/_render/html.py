@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-
 from seatrial.checks._explain import explanation
 from seatrial.checks._finding import WORST_FIRST, Chart, Finding, Picture, Table, Verdict
-from seatrial.checks._render import _figure
+from seatrial.checks._render import _figure, page
 from seatrial.checks._render._escape import clipped, one_line, visible
 from seatrial.checks._render._rows import counts, rows, standing, urgent_first
 from seatrial.checks._render._svg import description, not_drawn, svg, swatch
@@ -56,28 +53,26 @@ _BUDGETS = (
 def to_html(report: Report, language: str) -> str:
     """The page in one language."""
     words = Words(language)
-    page = ""
+    made = ""
     for budget in _BUDGETS:
-        page = _page(report, words, budget)
-        if len(page.encode()) < LIMIT:
+        made = _page(report, words, budget)
+        if len(made.encode()) < LIMIT:
             break
-    return page
+    return made
 
 
 def _page(report: Report, words: Words, budget: _Budget) -> str:
-    css = _asset("report.css")
-    hashed = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    view = _View(report, words, budget)
-    return _template().render(
-        view=view,
+    return page(
+        _template(),
+        language=words.language,
+        generator=one_line(report.seatrial),
+        view=_View(report, words, budget),
         report=report,
         w=words,
         rows=rows(report),
         tally=counts([each.verdict for each in report.results]),
         verdicts=WORST_FIRST,
         PASS=Verdict.PASS,
-        css=css,
-        style_hash=hashed,
         baseline=baseline_line(report, words),
         environment=_flat(report.environment),
         figure=_figure,
@@ -192,13 +187,6 @@ def _flat(environment: Any, prefix: str = "") -> list[tuple[str, str]]:
     return [(visible(name), value) for name, value in lines]
 
 
-def _asset(name: str) -> str:
-    return (resources.files("seatrial.checks._render") / name).read_text("utf-8")
-
-
 @cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_asset("report.html.j2"))
+def _template() -> str:
+    return (resources.files("seatrial.checks._render") / "report.html.j2").read_text("utf-8")
