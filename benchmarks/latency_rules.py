@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from seatrial.checks._latency_statistics import compare_blocks
+from seatrial.checks._performance.latency_statistics import compare_blocks
 
 RATIOS = (1.00, 1.03, 1.05, 1.10)
 RUNS, REQUESTS = 15, 200

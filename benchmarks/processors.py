@@ -24,7 +24,7 @@ import numpy as np
 
 from _subjects import EXAMPLES, MODELS, ROOT, _font, _run, trained
 from quantization import onnxruntime_by_hand
-from seatrial.checks._integer_part import integer_part
+from seatrial.checks._consistency.integer_part import integer_part
 from seatrial.contract import load_contract
 from seatrial.converters import convert
 from seatrial.converters._calibration_file import write_feeds

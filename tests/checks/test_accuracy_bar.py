@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from seatrial.checks import Baseline, Finding, Limit, Text, Verdict
-from seatrial.checks._accuracy_bar import bar_findings
+from seatrial.checks._accuracy.bar import bar_findings
 
 
 def finding(name: str, limit: float | None, verdict: Verdict = Verdict.PASS) -> Finding:

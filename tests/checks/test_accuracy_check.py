@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from seatrial.checks import _metrics_boxes as boxes
-from seatrial.checks._accuracy_baseline import packed, unpacked
+from seatrial.checks._accuracy import metrics_boxes as boxes
+from seatrial.checks._accuracy.baseline import packed, unpacked
+from seatrial.checks._accuracy.metrics import edit_distance, evaluate
 from seatrial.checks._finding import Verdict
 from seatrial.checks._gate import run_check
 from seatrial.checks._inference import predictions
-from seatrial.checks._metrics import edit_distance, evaluate
 from seatrial.checks._trial import Baseline
 from seatrial.checks.accuracy import CHECK
 from seatrial.contract import HeldOut, Pipeline, Sample

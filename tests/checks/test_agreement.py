@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from seatrial.checks._agreement import agreement
+from seatrial.checks._consistency.agreement import agreement
 
 BOX = [[0, 0], [10, 0], [10, 5], [0, 5]]
 

@@ -11,19 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.checks import deployment
-from seatrial.checks._elf import parse_version, read_library, walk_libraries
-from seatrial.checks._finding import Limit, Verdict
-from seatrial.checks._gate import run_check
-from seatrial.checks._package import expand, forbidden, installed_runtime
-from seatrial.checks._package_findings import (
+from seatrial.checks._deployment.elf import parse_version, read_library, walk_libraries
+from seatrial.checks._deployment.findings import (
     judge_bill,
     judge_flaws,
     judge_floor,
     judge_machine,
     judge_needs_met,
 )
-from seatrial.checks._requirements import closure, judge_needs, judge_pins, read_pins
-from seatrial.checks._sbom import Materials, build_sbom, validate_sbom
+from seatrial.checks._deployment.package import expand, forbidden, installed_runtime
+from seatrial.checks._deployment.requirements import closure, judge_needs, judge_pins, read_pins
+from seatrial.checks._deployment.sbom import Materials, build_sbom, validate_sbom
+from seatrial.checks._finding import Limit, Verdict
+from seatrial.checks._gate import run_check
 from support.fake_trial import PROFILE
 from support.tiny_elf import AARCH64, write_elf
 from support.toy_model import Toy, bad

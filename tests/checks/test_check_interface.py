@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from seatrial.checks import interface
 from seatrial.checks._finding import Limit, Verdict
 from seatrial.checks._gate import run_check
-from seatrial.checks._interface_probes import (
+from seatrial.checks._interface.metamorphic import best_permutation, changes, prefer
+from seatrial.checks._interface.probes import (
     judge_probes,
     judge_scores,
     kind_of_scores,
     probe_dimensions,
     probe_refusals,
 )
-from seatrial.checks._interface_specs import compare_inputs, compare_outputs, expected_widths, label_flaws
-from seatrial.checks._metamorphic import best_permutation, changes, prefer
-from seatrial.checks._tokens import count_tokens, judge_tokens
+from seatrial.checks._interface.specs import compare_inputs, compare_outputs, expected_widths, label_flaws
+from seatrial.checks._interface.tokens import count_tokens, judge_tokens
 from seatrial.checks._trial import Baseline
 from seatrial.contract import Contract, Pipeline, StepCall, TensorSpec
 from seatrial.contract.labels import fingerprint

@@ -14,8 +14,8 @@ from sklearn.tree import DecisionTreeClassifier
 from seatrial.checks import security
 from seatrial.checks._finding import Limit, Verdict
 from seatrial.checks._gate import run_check
-from seatrial.checks._membership import area, exposure, is_exposed, losses, measure_power, rate_at
-from seatrial.checks._triggers import pushes, stamp
+from seatrial.checks._security.membership import area, exposure, is_exposed, losses, measure_power, rate_at
+from seatrial.checks._security.triggers import pushes, stamp
 from seatrial.errors import ModelError
 from support.fake_trial import make_held_out
 from support.toy_model import Toy, bad, samples

@@ -12,8 +12,8 @@ import pytest
 from seatrial.checks import deployment, structure
 from seatrial.checks._finding import Verdict
 from seatrial.checks._gate import run_check
-from seatrial.checks._graph_view import signatures
-from seatrial.checks._structure_findings import judge_computation, judge_leftovers, judge_load, judge_version
+from seatrial.checks._structure.findings import judge_computation, judge_leftovers, judge_load, judge_version
+from seatrial.checks._structure.graph_view import signatures
 from seatrial.checks._trial import Baseline
 from seatrial.errors import EngineFailure, MissingDependency, ModelError
 from seatrial.model import OperatorEdit, open_model, operators, rewrite

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from seatrial.checks import weights
 from seatrial.checks._finding import Limit, Verdict
 from seatrial.checks._gate import run_check
-from seatrial.checks._tensor_facts import describe
 from seatrial.checks._trial import Baseline
-from seatrial.checks._weight_findings import judge_dead, judge_finite, judge_magnitude, judge_variance
-from seatrial.checks._weight_identity import judge_previous, judge_untouched
+from seatrial.checks._weights.findings import judge_dead, judge_finite, judge_magnitude, judge_variance
+from seatrial.checks._weights.identity import judge_previous, judge_untouched
+from seatrial.checks._weights.tensor_facts import describe
 from seatrial.model.artifact import Problem
 from support.toy_model import Toy, bad
 

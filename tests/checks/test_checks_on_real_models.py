@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from seatrial.checks import deployment, interface, security, structure, weights
-from seatrial.checks._delivered import scan_files
 from seatrial.checks._finding import Verdict
 from seatrial.checks._gate import run_check
 from seatrial.checks._profile import Profile
+from seatrial.checks._security.delivered import scan_files
 from seatrial.checks._trial import Trial
 from seatrial.contract import Contract, Pipeline, StepCall
 from seatrial.contract.held_out import read_held_out

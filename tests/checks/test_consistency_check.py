@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from seatrial.checks._consistency_ground import prepare_ground
+from seatrial.checks._consistency.ground import prepare_ground
 from seatrial.checks._finding import Verdict
 from seatrial.checks._profile import Profile
 from seatrial.checks._trial import Baseline

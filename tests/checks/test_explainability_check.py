@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from seatrial.checks import _attribution as attribution
-from seatrial.checks._faithfulness import concentration, p_value_of_ranks
+from seatrial.checks._explainability import attribution
+from seatrial.checks._explainability.faithfulness import concentration, p_value_of_ranks
 from seatrial.checks._finding import Text, Verdict
 from seatrial.checks._gate import run_check
 from seatrial.checks._pictures import heat, picture, picture_of, sheet

@@ -12,7 +12,7 @@ import pytest
 import seatrial.checks
 import seatrial.model
 from seatrial.checks import all_checks, explanation, explanations
-from seatrial.checks._threat_texts import GROUPS
+from seatrial.checks._security.threat_texts import GROUPS
 
 CHECKS = Path(seatrial.checks.__file__).parent
 MODEL = Path(seatrial.model.__file__).parent

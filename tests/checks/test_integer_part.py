@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
+from seatrial.checks._consistency.integer_part import integer_part, same_integers
 from seatrial.checks._inference import Predictions
-from seatrial.checks._integer_part import integer_part, same_integers
 from seatrial.model import open_model
 from seatrial.runtimes import SessionOptions, open_session
 from support.browsers import save_onnx

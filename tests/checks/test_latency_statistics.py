@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.checks._latency_statistics import (
+from seatrial.checks._performance.latency_statistics import (
     compare_blocks,
     quantile,
     samples_needed,

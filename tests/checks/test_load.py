@@ -6,7 +6,15 @@ import time
 import numpy as np
 import pytest
 
-from seatrial.checks._load import Lanes, LoadResult, Work, closed_loop, knee, open_loop, poisson_arrivals
+from seatrial.checks._performance.load import (
+    Lanes,
+    LoadResult,
+    Work,
+    closed_loop,
+    knee,
+    open_loop,
+    poisson_arrivals,
+)
 from seatrial.errors import EngineFailure
 from support.fake_trial import FakeSession, make_artifact
 

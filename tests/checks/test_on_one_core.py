@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from seatrial.checks._service import on_one_core
+from seatrial.checks._performance.service import on_one_core
 from seatrial.runtimes import SessionOptions
 
 

@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from seatrial.checks import _performance_baseline, _performance_load, _performance_memory, performance
+from seatrial.checks import performance
 from seatrial.checks._environment import environment_digest, environment_record
 from seatrial.checks._finding import Limit, Verdict
-from seatrial.checks._latency_statistics import BlockComparison, quantile
-from seatrial.checks._load import LoadResult
-from seatrial.checks._performance_findings import judge_slo, stall_finding
-from seatrial.checks._performance_load import answers_finding, judge_decay, judge_scaling, knee_finding
-from seatrial.checks._service import Scaling, ServiceTimes
+from seatrial.checks._performance import baseline, memory, under_load
+from seatrial.checks._performance.findings import judge_slo, stall_finding
+from seatrial.checks._performance.latency_statistics import BlockComparison, quantile
+from seatrial.checks._performance.load import LoadResult
+from seatrial.checks._performance.service import Scaling, ServiceTimes
+from seatrial.checks._performance.under_load import answers_finding, judge_decay, judge_scaling, knee_finding
 from seatrial.checks._trial import Baseline
 from seatrial.checks.performance import CHECK, control_problems
 from seatrial.errors import EngineFailure
@@ -31,12 +32,12 @@ def quick(monkeypatch):
     """The same steps in a tenth of the time."""
     for module, name in (
         (performance, "SERVICE_SECONDS"),
-        (_performance_load, "CLOSED_SECONDS"),
-        (_performance_load, "OPEN_SECONDS"),
-        (_performance_load, "SLO_SECONDS"),
-        (_performance_load, "SCALING_SECONDS"),
-        (_performance_memory, "SOAK_SECONDS"),
-        (_performance_baseline, "SECONDS"),
+        (under_load, "CLOSED_SECONDS"),
+        (under_load, "OPEN_SECONDS"),
+        (under_load, "SLO_SECONDS"),
+        (under_load, "SCALING_SECONDS"),
+        (memory, "SOAK_SECONDS"),
+        (baseline, "SECONDS"),
     ):
         monkeypatch.setattr(module, name, {False: 0.05, True: 0.1})
     monkeypatch.setattr(performance, "usable_cores", lambda: 2)
@@ -204,18 +205,18 @@ def comparison(ratio, half, *, p=0.5, margin=0.02):
     ],
 )
 def test_a_noisy_machine_says_only_what_its_noise_allows(found, noise, verdict):
-    assert _performance_baseline.judge_slower(found, noise)[0] is verdict
+    assert baseline.judge_slower(found, noise)[0] is verdict
 
 
 def test_doubt_stops_a_release_and_warns_a_commit():
-    assert _performance_baseline.doubt(full=True) is Verdict.INCONCLUSIVE
-    assert _performance_baseline.doubt(full=False) is Verdict.WARN
+    assert baseline.doubt(full=True) is Verdict.INCONCLUSIVE
+    assert baseline.doubt(full=False) is Verdict.WARN
 
 
 def test_a_noisy_machine_is_a_warning():
     limit = Limit(0.02, "test")
-    assert _performance_baseline.judge_noise(comparison(1.0, 0.2), limit).verdict is Verdict.WARN
-    assert _performance_baseline.judge_noise(comparison(1.0, 0.01), limit).verdict is Verdict.PASS
+    assert baseline.judge_noise(comparison(1.0, 0.2), limit).verdict is Verdict.WARN
+    assert baseline.judge_noise(comparison(1.0, 0.01), limit).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seatrial.checks import Verdict, interface
 from seatrial.checks._inference import Predictions
-from seatrial.checks._pipeline_print import compare, take
+from seatrial.checks._interface.pipeline_print import compare, take
 from seatrial.checks._trial import Baseline
 from seatrial.contract import Pipeline, Sample, StepCall
 from support.toy_model import Toy, bad

@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seatrial.checks import _processors, performance
-from seatrial.checks._consistency_ground import prepare_ground
+from seatrial.checks import performance
+from seatrial.checks._consistency import processors
+from seatrial.checks._consistency.ground import prepare_ground
+from seatrial.checks._consistency.processors import processor_findings
+from seatrial.checks._consistency.saturation import has_saturating_sums, saturating_weights, unseen_saturation
 from seatrial.checks._finding import Verdict
-from seatrial.checks._processors import processor_findings
 from seatrial.checks._profile import Profile, load_profile
-from seatrial.checks._saturation import has_saturating_sums, saturating_weights, unseen_saturation
 from seatrial.contract import Contract, Pipeline, StepCall
 from seatrial.errors import EngineFailure, UnsupportedModel
 from seatrial.runtimes._engine import Engine, Runtime
@@ -38,7 +39,7 @@ FAR = runtime("far", emulated=True, asked_only=True)
 @pytest.fixture(autouse=True)
 def known(monkeypatch):
     found = {"fake": FAKE, "far": FAR}
-    monkeypatch.setattr(_processors, "all_runtimes", lambda: found)
+    monkeypatch.setattr(processors, "all_runtimes", lambda: found)
     return found
 
 
@@ -130,7 +131,7 @@ def test_the_float_parts_of_an_integer_model_may_round(tmp_path):
 
 
 def test_floats_after_equal_integers_are_no_reason_to_refuse(tmp_path, monkeypatch):
-    monkeypatch.setattr(_processors, "_same_but_for", lambda *_: "Softmax")
+    monkeypatch.setattr(processors, "_same_but_for", lambda *_: "Softmax")
     _, (found,) = asked(tmp_path, {"far": off_by(1e-7)}, int8=SEVEN)
     assert found.verdict is Verdict.PASS
     assert "every integer equal to the bit with fake here; Softmax after them" in found.summary.en
@@ -154,7 +155,7 @@ def test_a_model_of_another_format_is_converted_or_the_reason_is_told(tmp_path, 
     assert found.verdict is Verdict.NOT_EXERCISED
     assert "cannot be converted" in found.summary.en
     other = make_artifact(tmp_path / "onnx", {"w": WEIGHTS[:1]}, format="onnx")
-    monkeypatch.setattr(_processors, "available_runtimes", lambda _: ["fake"])
+    monkeypatch.setattr(processors, "available_runtimes", lambda _: ["fake"])
     _, (found,) = asked(tmp_path, {"far": scores}, conversions={"onnx": other})
     assert found.verdict is Verdict.PASS
     assert found.summary.en.startswith("far, through onnx")
@@ -194,20 +195,20 @@ def test_an_answer_that_is_missing_there_fails(tmp_path):
 
 
 def test_slow_processors_are_asked_fewer_samples(tmp_path, monkeypatch):
-    monkeypatch.setattr(_processors, "SECONDS", {False: 0.0, True: 0.0})
+    monkeypatch.setattr(processors, "SECONDS", {False: 0.0, True: 0.0})
     _, (found,) = asked(tmp_path, {"far": scores})
     assert found.examined == 1
 
 
 def test_an_older_x86_that_nobody_asked_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("seatrial.checks._saturation.has_saturating_sums", lambda: False)
+    monkeypatch.setattr("seatrial.checks._consistency.saturation.has_saturating_sums", lambda: False)
     trial, found = asked(tmp_path, {"far": scores}, int8=EIGHT)
     assert [each.verdict for each in found] == [Verdict.PASS, Verdict.WARN]
     assert found[1].id == "consistency.saturation"
     assert "--also avx2-onnxruntime" in found[1].fix.en
     named = replace(trial, profile=replace(trial.profile, also=("avx2-onnxruntime",)))
     assert unseen_saturation(named) is None
-    monkeypatch.setattr("seatrial.checks._saturation.has_saturating_sums", lambda: True)
+    monkeypatch.setattr("seatrial.checks._consistency.saturation.has_saturating_sums", lambda: True)
     assert unseen_saturation(trial) is None
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from seatrial import tools
-from seatrial.checks._consistency_ground import prepare_ground
+from seatrial.checks._consistency.ground import prepare_ground
+from seatrial.checks._consistency.processors import processor_findings
+from seatrial.checks._consistency.saturation import saturating_weights
 from seatrial.checks._finding import Verdict
-from seatrial.checks._processors import processor_findings
 from seatrial.checks._profile import Profile
-from seatrial.checks._saturation import saturating_weights
 from seatrial.checks._trial import Trial
 from seatrial.contract import load_contract, read_held_out
 from seatrial.converters import convert

@@ -10,11 +10,11 @@ from PIL import Image
 
 from seatrial.checks._finding import Limit, Verdict
 from seatrial.checks._gate import run_check
-from seatrial.checks._hostile import Case, Outcome, Target, make_canary
-from seatrial.checks._hostile_payloads import payload_cases, png_bomb
-from seatrial.checks._hostile_tensors import fatal, fuzz, tensor_cases
-from seatrial.checks._invariance import agrees, relations
-from seatrial.checks._robustness_findings import deadline_finding, invariance_finding
+from seatrial.checks._robustness.findings import deadline_finding, invariance_finding
+from seatrial.checks._robustness.hostile import Case, Outcome, Target, make_canary
+from seatrial.checks._robustness.hostile_payloads import payload_cases, png_bomb
+from seatrial.checks._robustness.hostile_tensors import fatal, fuzz, tensor_cases
+from seatrial.checks._robustness.invariance import agrees, relations
 from seatrial.checks.robustness import CHECK
 from seatrial.contract import Contract, Pipeline, StepCall, TensorSpec
 from seatrial.errors import ContractViolation, EngineFailure

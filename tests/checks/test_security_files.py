@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.checks import _content
-from seatrial.checks._delivered import scan_files
 from seatrial.checks._finding import Verdict
-from seatrial.checks._pickles import looks_like_pickle, scan_stream
-from seatrial.checks._secrets import redact, scan_text
-from seatrial.checks._threat_texts import GROUPS
+from seatrial.checks._security import content
+from seatrial.checks._security.delivered import scan_files
+from seatrial.checks._security.pickles import looks_like_pickle, scan_stream
+from seatrial.checks._security.secrets import redact, scan_text
+from seatrial.checks._security.threat_texts import GROUPS
 from seatrial.checks.security import judge_threats
 
 GROUP = {each.id: each for each in GROUPS}
@@ -192,7 +192,7 @@ def test_an_archive_inside_an_archive_without_end_is_a_bomb(tmp_path):
 
 
 def test_what_lies_behind_the_last_member_looked_at_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(_content, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(content, "MAX_MEMBERS", 3)
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
         for place in range(3):
             archive.writestr(f"{place}.txt", b"")
@@ -320,7 +320,7 @@ def test_harmless_lines_pass(tmp_path, line):
 
 
 def test_a_secret_across_two_pieces_is_found(monkeypatch):
-    monkeypatch.setattr("seatrial.checks._secrets.CHUNK", 64)
+    monkeypatch.setattr("seatrial.checks._security.secrets.CHUNK", 64)
     leaks = scan_text(io.BytesIO(b"\x00" * 55 + KEY.encode() + b"\x00" * 200))
     assert [each.kind for each in leaks] == ["AWS Access Key"]
 

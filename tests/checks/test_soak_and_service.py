@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.checks._load import Lanes
-from seatrial.checks._service import interleaved, machine_scaling, measure_scaling, measure_service
-from seatrial.checks._soak import from_series, soak
+from seatrial.checks._performance.load import Lanes
+from seatrial.checks._performance.service import (
+    interleaved,
+    machine_scaling,
+    measure_scaling,
+    measure_service,
+)
+from seatrial.checks._performance.soak import from_series, soak
 from seatrial.runtimes import Resources
 from support.fake_trial import FakeSession, make_artifact
 

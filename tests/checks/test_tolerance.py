@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from seatrial.checks._tolerance import (
+from seatrial.checks._consistency.tolerance import (
     TOLERANCES,
     allowed_disagreements,
     calibrated,

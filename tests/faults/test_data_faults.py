@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from seatrial.checks import accuracy
-from seatrial.checks._accuracy_bar import bar_findings, limits_of
-from seatrial.checks._contamination import find_twins
+from seatrial.checks._accuracy.bar import bar_findings, limits_of
+from seatrial.checks._accuracy.contamination import find_twins
 from seatrial.checks._finding import Finding, Limit, Text, Verdict
 from seatrial.checks._trial import Baseline
 from seatrial.contract import Contract, HeldOut, Pipeline, Sample, StepCall, TensorSpec, digest_of_samples

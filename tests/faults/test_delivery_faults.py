@@ -10,12 +10,12 @@ import pytest
 
 from seatrial import lazy
 from seatrial.checks import deployment
-from seatrial.checks._delivered import scan_files
-from seatrial.checks._elf import walk_libraries
+from seatrial.checks._deployment.elf import walk_libraries
+from seatrial.checks._deployment.package import forbidden
+from seatrial.checks._deployment.requirements import judge_pins, read_pins
 from seatrial.checks._finding import Verdict
-from seatrial.checks._foreign_operators import foreign_operators
-from seatrial.checks._package import forbidden
-from seatrial.checks._requirements import judge_pins, read_pins
+from seatrial.checks._security.delivered import scan_files
+from seatrial.checks._security.foreign_operators import foreign_operators
 from seatrial.faults import Fault, NotApplicable, Release, all_faults
 from seatrial.faults._delivery import Call, field, pickled, small_onnx
 from seatrial.faults._elf import another_machine, another_processor, small_library, this_machine

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from seatrial import extensions
-from seatrial.checks._load import Lanes
-from seatrial.checks._lock_probe import STOPS, held_up
+from seatrial.checks._performance.load import Lanes
+from seatrial.checks._performance.lock_probe import STOPS, held_up
 from seatrial.contract import TensorSpec
 from seatrial.errors import EngineFailure
 from seatrial.faults import all_faults

@@ -1,6 +1,8 @@
 """The ten questions, one a file; the underscored files carry findings, reports and statistics."""
 
+from seatrial.checks._accuracy.metrics import Evaluation, evaluate
 from seatrial.checks._assembly import Candidate, open_trial
+from seatrial.checks._consistency.tolerance import Comparison, calibrated, compare, merge, objections
 from seatrial.checks._environment import environment_record
 from seatrial.checks._explain import Explanation, explanation, explanations
 from seatrial.checks._finding import (
@@ -16,7 +18,7 @@ from seatrial.checks._finding import (
 )
 from seatrial.checks._gate import GateRun, all_checks, judge, run_check, run_gate
 from seatrial.checks._inference import Failure, Predictions, pass_over
-from seatrial.checks._latency_statistics import (
+from seatrial.checks._performance.latency_statistics import (
     FEWEST_PAIRS,
     BlockComparison,
     PairedRatio,
@@ -26,7 +28,7 @@ from seatrial.checks._latency_statistics import (
     quantile,
     samples_needed,
 )
-from seatrial.checks._metrics import Evaluation, evaluate
+from seatrial.checks._performance.service import interleaved, on_one_core
 from seatrial.checks._pictures import picture, tile
 from seatrial.checks._profile import Profile, load_profile, profile_names
 from seatrial.checks._render import FORMATS, drawing, legend, page, render, stylesheet
@@ -37,7 +39,6 @@ from seatrial.checks._report_files import read_report, write_all, write_report
 from seatrial.checks._report_json import dump, from_json, load, to_json
 from seatrial.checks._report_schema import document_schema, report_schema
 from seatrial.checks._reuse import Answers
-from seatrial.checks._service import interleaved, on_one_core
 from seatrial.checks._statistics import (
     Interval,
     PairedChange,
@@ -45,7 +46,6 @@ from seatrial.checks._statistics import (
     needed_for_margin,
     paired_change,
 )
-from seatrial.checks._tolerance import Comparison, calibrated, compare, merge, objections
 from seatrial.checks._trial import Baseline, Check, SessionPool, Trial, accepted_model
 
 __all__ = [

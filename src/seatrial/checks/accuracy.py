@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from seatrial.checks import _accuracy_baseline as versus
-from seatrial.checks import _accuracy_data as data
-from seatrial.checks import _accuracy_parts as parts
-from seatrial.checks._accuracy_bar import bar_findings, limits_of
-from seatrial.checks._accuracy_evidence import evidence_of
+from seatrial.checks._accuracy import baseline as versus
+from seatrial.checks._accuracy import data, parts
+from seatrial.checks._accuracy.bar import bar_findings, limits_of
+from seatrial.checks._accuracy.evidence import evidence_of
+from seatrial.checks._accuracy.metrics import Evaluation, evaluate, shuffled_scores
 from seatrial.checks._finding import Control, Finding, Limit, Text, Verdict
 from seatrial.checks._inference import predictions
-from seatrial.checks._metrics import Evaluation, evaluate, shuffled_scores
 from seatrial.checks._statistics import (
     Interval,
     better_than,

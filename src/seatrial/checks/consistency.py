@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from seatrial.checks._consistency_findings import matrix, reference_finding
-from seatrial.checks._consistency_ground import Ground, prepare_ground
+from seatrial.checks._consistency.findings import matrix, reference_finding
+from seatrial.checks._consistency.golden_finding import golden_finding
+from seatrial.checks._consistency.ground import Ground, prepare_ground
+from seatrial.checks._consistency.poison import CHINESE, poisoned
+from seatrial.checks._consistency.processors import processor_findings
+from seatrial.checks._consistency.self_findings import range_findings, self_findings
+from seatrial.checks._consistency.variants import Variant, judge, measure
 from seatrial.checks._finding import Control, Finding, Text, Verdict
-from seatrial.checks._golden_finding import golden_finding
 from seatrial.checks._inference import Predictions
-from seatrial.checks._poison import CHINESE, poisoned
-from seatrial.checks._processors import processor_findings
-from seatrial.checks._self_findings import range_findings, self_findings
 from seatrial.checks._trial import INPUTS, Check, Trial, measured
-from seatrial.checks._variants import Variant, judge, measure
 
 
 def _run(trial: Trial) -> list[Finding]:

@@ -8,11 +8,8 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from seatrial import lazy
-from seatrial.checks._elf import ElfReport, Need, walk_libraries
-from seatrial.checks._finding import Control, Finding, Limit, Text, Verdict
-from seatrial.checks._inference import production_runtime
-from seatrial.checks._package import Installed, altered, expand, forbidden, installed_runtime
-from seatrial.checks._package_findings import (
+from seatrial.checks._deployment.elf import ElfReport, Need, walk_libraries
+from seatrial.checks._deployment.findings import (
     judge_bill,
     judge_completeness,
     judge_flaws,
@@ -22,8 +19,11 @@ from seatrial.checks._package_findings import (
     judge_needs_met,
     judge_size,
 )
-from seatrial.checks._requirements import NAMES, judge_needs, judge_pins, read_pins
-from seatrial.checks._sbom import Materials, build_sbom, validate_sbom, write_sbom
+from seatrial.checks._deployment.package import Installed, altered, expand, forbidden, installed_runtime
+from seatrial.checks._deployment.requirements import NAMES, judge_needs, judge_pins, read_pins
+from seatrial.checks._deployment.sbom import Materials, build_sbom, validate_sbom, write_sbom
+from seatrial.checks._finding import Control, Finding, Limit, Text, Verdict
+from seatrial.checks._inference import production_runtime
 from seatrial.checks._trial import Check, Trial
 from seatrial.errors import SeatrialError
 

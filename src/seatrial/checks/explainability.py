@@ -8,9 +8,9 @@ from itertools import islice
 
 import numpy as np
 
-from seatrial.checks import _explanation_findings as say
-from seatrial.checks import _faithfulness as faith
-from seatrial.checks._attribution import (
+from seatrial.checks._explainability import faithfulness as faith
+from seatrial.checks._explainability import findings as say
+from seatrial.checks._explainability.attribution import (
     Feed,
     Integrated,
     Question,
@@ -22,7 +22,7 @@ from seatrial.checks._attribution import (
     random_masks,
     target_of,
 )
-from seatrial.checks._explanation_findings import Explained
+from seatrial.checks._explainability.findings import Explained
 from seatrial.checks._finding import Control, Finding, Text, Verdict
 from seatrial.checks._inference import Predictions, predictions, production_session
 from seatrial.checks._trial import INPUTS, Check, Trial

@@ -11,20 +11,23 @@ import numpy as np
 
 from seatrial.checks._finding import Control, Finding, Limit, Text, Verdict
 from seatrial.checks._inference import Predictions, predictions
-from seatrial.checks._interface_findings import (
+from seatrial.checks._interface.findings import (
     judge_failures,
     judge_golden,
     judge_permutation,
     judge_unseen,
 )
-from seatrial.checks._interface_probes import (
+from seatrial.checks._interface.metamorphic import best_permutation
+from seatrial.checks._interface.pipeline_print import judge_pipeline, take
+from seatrial.checks._interface.preprocessing_fit import SCORED, answer_index, preprocessing_fit
+from seatrial.checks._interface.probes import (
     judge_probes,
     judge_scores,
     probe_batches,
     probe_dimensions,
     probe_refusals,
 )
-from seatrial.checks._interface_specs import (
+from seatrial.checks._interface.specs import (
     compare_inputs,
     compare_outputs,
     judge_label_count,
@@ -32,11 +35,8 @@ from seatrial.checks._interface_specs import (
     judge_names,
     judge_specs,
 )
-from seatrial.checks._metamorphic import best_permutation
-from seatrial.checks._pipeline_print import judge_pipeline, take
-from seatrial.checks._preprocessing_fit import SCORED, answer_index, preprocessing_fit
+from seatrial.checks._interface.tokens import count_tokens, judge_tokens
 from seatrial.checks._probing import CLASSIFICATION, ask, class_index, spread
-from seatrial.checks._tokens import count_tokens, judge_tokens
 from seatrial.checks._trial import INPUTS, Check, Trial, measured
 from seatrial.contract.labels import fingerprint
 from seatrial.errors import SeatrialError

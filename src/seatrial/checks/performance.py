@@ -17,14 +17,14 @@ from seatrial.checks._inference import (
     production_runtime,
     production_session,
 )
-from seatrial.checks._latency_statistics import compare_blocks, quantile
-from seatrial.checks._load import Lanes, Work
-from seatrial.checks._performance_baseline import against_baseline, judge_slower, noise_finding
-from seatrial.checks._performance_findings import environment_finding, judge_slo, service_findings
-from seatrial.checks._performance_load import load_findings, scaling_finding
-from seatrial.checks._performance_memory import memory_findings
+from seatrial.checks._performance.baseline import against_baseline, judge_slower, noise_finding
+from seatrial.checks._performance.findings import environment_finding, judge_slo, service_findings
+from seatrial.checks._performance.latency_statistics import compare_blocks, quantile
+from seatrial.checks._performance.load import Lanes, Work
+from seatrial.checks._performance.memory import memory_findings
+from seatrial.checks._performance.service import ServiceTimes, measure_service
+from seatrial.checks._performance.under_load import load_findings, scaling_finding
 from seatrial.checks._probing import spread
-from seatrial.checks._service import ServiceTimes, measure_service
 from seatrial.checks._trial import INPUTS, Check, SessionPool, Trial, measured
 from seatrial.errors import EngineFailure
 from seatrial.runtimes import all_runtimes

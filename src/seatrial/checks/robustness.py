@@ -6,13 +6,21 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from seatrial.checks import _robustness_findings as say
 from seatrial.checks._finding import Control, Finding, Table, Text, Verdict
-from seatrial.checks._hostile import Canary, Case, Target, ask_all, canary_question, finite, make_canary
-from seatrial.checks._hostile_payloads import payload_cases
-from seatrial.checks._hostile_tensors import fatal, fuzz, tensor_cases
 from seatrial.checks._inference import predictions, production_options, production_runtime, production_session
-from seatrial.checks._invariance import agrees, relations
+from seatrial.checks._robustness import findings as say
+from seatrial.checks._robustness.hostile import (
+    Canary,
+    Case,
+    Target,
+    ask_all,
+    canary_question,
+    finite,
+    make_canary,
+)
+from seatrial.checks._robustness.hostile_payloads import payload_cases
+from seatrial.checks._robustness.hostile_tensors import fatal, fuzz, tensor_cases
+from seatrial.checks._robustness.invariance import agrees, relations
 from seatrial.checks._trial import INPUTS, Check, Trial
 from seatrial.contract.sample import Array, Sample
 from seatrial.errors import ContractViolation, EngineFailure, SeatrialError

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seatrial.checks._delivered import Scan, scan_files
 from seatrial.checks._finding import Chart, Control, Finding, Limit, Series, Table, Text, Verdict
-from seatrial.checks._foreign_operators import foreign_operators
 from seatrial.checks._inference import predictions
-from seatrial.checks._membership import (
+from seatrial.checks._probing import CLASSIFICATION, class_index, infer, spread
+from seatrial.checks._security.delivered import Scan, scan_files
+from seatrial.checks._security.foreign_operators import foreign_operators
+from seatrial.checks._security.membership import (
     MINIMUM,
     Exposure,
     Power,
@@ -20,10 +21,9 @@ from seatrial.checks._membership import (
     losses,
     measure_power,
 )
-from seatrial.checks._probing import CLASSIFICATION, class_index, infer, spread
-from seatrial.checks._threat_texts import GROUPS, Group
+from seatrial.checks._security.threat_texts import GROUPS, Group
+from seatrial.checks._security.triggers import Push, pushes
 from seatrial.checks._trial import Check, Trial
-from seatrial.checks._triggers import Push, pushes
 from seatrial.errors import SeatrialError
 
 if TYPE_CHECKING:

@@ -9,12 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seatrial import lazy
+from seatrial.checks._deployment.package import DISTRIBUTIONS
+from seatrial.checks._deployment.sbom import digest_of
 from seatrial.checks._finding import Control, Finding, Text, Verdict
-from seatrial.checks._graph_view import operators_of, signatures
 from seatrial.checks._inference import production_runtime, production_session
-from seatrial.checks._package import DISTRIBUTIONS
-from seatrial.checks._sbom import digest_of
-from seatrial.checks._structure_findings import (
+from seatrial.checks._structure.findings import (
     judge_computation,
     judge_fingerprint,
     judge_leftovers,
@@ -22,6 +21,7 @@ from seatrial.checks._structure_findings import (
     judge_problems,
     judge_version,
 )
+from seatrial.checks._structure.graph_view import operators_of, signatures
 from seatrial.checks._trial import Check, Trial, measured
 from seatrial.errors import SeatrialError
 from seatrial.model.artifact import Operator, Problem

@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seatrial.checks._finding import Control, Finding, Text, Verdict
-from seatrial.checks._graph_view import operators_of
-from seatrial.checks._tensor_facts import TensorFacts, read_facts
+from seatrial.checks._structure.graph_view import operators_of
 from seatrial.checks._trial import Check, Trial, measured
-from seatrial.checks._weight_findings import (
+from seatrial.checks._weights.findings import (
     MEAN,
     VARIANCE,
     judge_constant,
@@ -21,7 +20,8 @@ from seatrial.checks._weight_findings import (
     judge_variance,
     judge_zero,
 )
-from seatrial.checks._weight_identity import judge_previous, judge_problems, judge_rows, judge_untouched
+from seatrial.checks._weights.identity import judge_previous, judge_problems, judge_rows, judge_untouched
+from seatrial.checks._weights.tensor_facts import TensorFacts, read_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

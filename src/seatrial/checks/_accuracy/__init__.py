@@ -1,0 +1,1 @@
+"""Parts of the check `accuracy`: metrics, their bounds, slices, and what a baseline said."""

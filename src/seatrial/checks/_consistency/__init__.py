@@ -1,0 +1,1 @@
+"""Parts of the check `consistency`: variants of one run, tolerances, and where two of them part."""

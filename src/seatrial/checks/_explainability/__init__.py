@@ -1,0 +1,1 @@
+"""Parts of the check `explainability`: attributions and whether they are faithful."""

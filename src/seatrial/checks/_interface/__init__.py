@@ -1,0 +1,1 @@
+"""Parts of the check `interface`: declared shapes, probes, preprocessing that fits."""

@@ -1,0 +1,1 @@
+"""Parts of the check `performance`: load, latency statistics, memory, the baseline."""

@@ -1,0 +1,1 @@
+"""Parts of the check `robustness`: hostile inputs, and answers that must not change."""

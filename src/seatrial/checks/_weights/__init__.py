@@ -1,0 +1,1 @@
+"""Parts of the check `weights`: facts of each tensor, identity, findings."""
