@@ -186,7 +186,7 @@ async def test_it_has_so_much_time_and_no_more_than_the_deadline_leaves() -> Non
         began = loop.time()
         with pytest.raises(Unavailable, match=r"within 0\.05 s"):
             await asked(port, limit=limit, seconds=seconds)
-        assert loop.time() - began < 1
+        assert loop.time() - began < 4
     remote = RemoteModel(f"http://127.0.0.1:{port}", seconds=5)
     with pytest.raises(Unavailable):
         await remote.infer("double", (Y,), FEEDS, Call(), seconds=0.02)

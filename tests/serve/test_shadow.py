@@ -129,10 +129,10 @@ def _answers(engines: Engines) -> Any:
 
 async def test_the_real_answer_does_not_wait(pair: Pair) -> None:
     pair.shadow()
-    pair.other.slow(0.5)
+    pair.other.slow(3)
     began = asyncio.get_running_loop().time()
     await pair.ask()
-    assert asyncio.get_running_loop().time() - began < 0.2
+    assert asyncio.get_running_loop().time() - began < 2
 
 
 async def test_it_is_dropped_when_half_the_queue_is_full(pair: Pair) -> None:
