@@ -1,8 +1,9 @@
-"""Integers on this machine: float and int8 of ResNet18, a transformer encoder and the digits model, in turn.
+"""Integers on this machine: float and int8 of ResNets, a transformer encoder and the digits model, in turn.
 
 Peers are the tools used by hand with their defaults: ONNX Runtime's `quantize_static` and NNCF's `quantize`.
-Ours are the same tools as `seatrial quantize` drives them. ResNet18 and the encoder have random weights, so
-their answers are compared with the float model's by cosine; the digits model is scored on its held-out set.
+Ours are the same tools as `seatrial quantize` drives them. The ResNets and the encoder have random weights,
+so their answers are compared with the float model's by cosine; the digits model is scored on its held-out
+set.
 
 Usage: python benchmarks/quantization.py [DIGITS] [--only NAME] [--blocks 9] [--json FILE]
 DIGITS is what examples/digits/train.py wrote; it is called when nothing is given.
@@ -35,7 +36,8 @@ from seatrial.model import Artifact, open_model
 from seatrial.runtimes import SessionOptions, open_session
 from seatrial.tune import Scorer
 
-SHAPES = {"resnet18": (1, 3, 224, 224), "encoder": (1, 128, 256), "digits": (1, 1, 8, 8)}
+IMAGE = (1, 3, 224, 224)
+SHAPES = {"resnet18": IMAGE, "resnet50": IMAGE, "encoder": (1, 128, 256), "digits": (1, 1, 8, 8)}
 SAMPLES = 32
 
 
@@ -51,8 +53,8 @@ def export(name: str, folder: Path) -> None:
     """Builds a network with random weights and exports it."""
     paddle: Any = lazy.load("paddle", extra="paddle")
     paddle.seed(7)
-    if name == "resnet18":
-        net = lazy.load("paddle.vision.models", extra="paddle").resnet18(pretrained=False)
+    if name.startswith("resnet"):
+        net = getattr(lazy.load("paddle.vision.models", extra="paddle"), name)(pretrained=False)
         net.train()  # running statistics as training leaves them: with the initial ones answers overflow
         for _ in range(3):
             net(paddle.randn([4, 3, 224, 224]))
