@@ -24,9 +24,8 @@ TRIES = 2  # times that one request may be on an engine that dies
 # that it has.
 LONG = 0.005  # seconds from which a batch is long
 EARLY, LATE = 0.0015, 0.001  # seconds around its expected end
-QUICK = (
-    1 << 20
-)  # bytes that are joined in no time: it is for nothing when another request comes before the end
+# Bytes that are joined in no time: it was for nothing when another request comes before the end.
+QUICK = 1 << 20
 
 _log = logging.getLogger("seatrial.serve")
 
