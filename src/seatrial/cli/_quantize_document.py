@@ -136,7 +136,6 @@ def as_page(found: Quantized) -> str:
         order=order,
         kept=set(winner.keep) if winner else set(),
         picture=_picture([each for each in order if each.sqnr is not None][:_SHOWN]),
-        version=__version__,
     )
 
 
