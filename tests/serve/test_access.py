@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import yaml
 from tritonclient.utils import InferenceServerException
@@ -16,9 +18,10 @@ from seatrial.errors import NotFound, UsageError
 from seatrial.serve.access.apikeys import ApiKey, Made, add_key, made, read_keys, remove_key
 from seatrial.serve.access.guard import Asked, Gate, exposure
 from seatrial.serve.rest.rights import asked_of
+from seatrial.serve.rpc import front as front_module
 from seatrial.serve.status import Refusal, status_of
 from support.fronted import fronted
-from support.rpc_served import rpc
+from support.rpc_served import column, rpc
 from support.served import infer_body, loaded, rest
 
 TODAY = date(2026, 11, 21)
@@ -298,6 +301,32 @@ async def test_grpc_asks_for_a_key(tmp_path: Path) -> None:
         assert await server.double(21, headers=mine) == [42]
         assert clients[-1] == "shop"
         assert await server.double(21, headers={"x-api-key": usual.secret}) == [42]
+
+
+async def test_grpc_reads_no_message_of_who_may_not_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh(tmp_path / "keys.yaml")
+    model, _ = await loaded()
+    read: list[int] = []
+    begun = front_module.begun
+    monkeypatch.setattr(front_module, "begun", lambda *said: read.append(len(said[-1])) or begun(*said))
+    async with rpc(model, gate=Gate(tmp_path / "keys.yaml")) as server:
+        codes: list[str] = []
+        server.instruments.listen(lambda _, code, *__: codes.append(code))
+
+        async def asked() -> AsyncIterator[dict[str, Any]]:
+            yield {"model_name": "double", "inputs": [column(1)]}
+
+        with pytest.raises(InferenceServerException) as caught:
+            await server.double(*range(1_000_000))
+        assert caught.value.status() == "StatusCode.UNAUTHENTICATED"
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await anext(aiter(server.client.stream_infer(asked(), headers={"x-api-key": "guessed"})))
+        assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert read == [0, 0]
+        assert codes == ["UNAUTHENTICATED"] * 2
+        assert await server.client.is_server_live()
 
 
 async def test_fronts_of_their_own_ask_for_a_key(tmp_path: Path) -> None:

@@ -42,15 +42,33 @@ def begun(context: Any, route: str, raw: bytes) -> Call:
     """
     now = time.monotonic()
     call = Call(began=now, complete=now, route=route, body=raw)
-    call.identify(
-        {
-            name.encode(): value.encode("utf-8", "replace") if isinstance(value, str) else value
-            for name, value in context.invocation_metadata() or ()
-        }
-    )
+    call.identify(_headers(context.invocation_metadata()))
     shown = context.auth_context().get("x509_common_name")  # of the client's certificate (mTLS)
     call.client = shown[0].decode("utf-8", "replace")[:200] if shown else address_of(context.peer())
     return call
+
+
+def _headers(metadata: Any) -> dict[bytes, bytes]:
+    return {
+        name.encode(): value.encode("utf-8", "replace") if isinstance(value, str) else value
+        for name, value in metadata or ()
+    }
+
+
+def turned_away(gate: Gate, method: str, metadata: Any) -> Refusal | None:
+    """Why a call may not even send its message, whatever model it is about; None: it may.
+
+    Args:
+        gate: Says who may ask.
+        method: Its name.
+        metadata: grpc's, of the call.
+    """
+    if gate.closed:
+        try:
+            gate.admit(Asked(_RIGHTS.get(method, "manage")), _headers(metadata))
+        except Refusal as refusal:
+            return refusal
+    return None
 
 
 def admit(gate: Gate, method: str, message: Any, call: Call) -> None:

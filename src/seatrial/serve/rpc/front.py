@@ -16,14 +16,14 @@ import grpc.aio
 from seatrial.errors import Unavailable
 from seatrial.serve.access.guard import Gate
 from seatrial.serve.limits import Limits, Room
-from seatrial.serve.rpc.calls import admit, begun, decoded, ended, fail, metadata_of, words_of
+from seatrial.serve.rpc.calls import admit, begun, decoded, ended, fail, metadata_of, turned_away, words_of
 from seatrial.serve.rpc.door import Door
 from seatrial.serve.rpc.infer import infer
 from seatrial.serve.rpc.replies import Replies
 from seatrial.serve.rpc.schema import Method, schema
 from seatrial.serve.rpc.stream import streamed
 from seatrial.serve.service import InferenceService
-from seatrial.serve.status import grpc_code_of
+from seatrial.serve.status import Refusal, grpc_code_of
 from seatrial.serve.watching.instruments import Instruments
 
 _SCHEMAS = (schema("inference"), schema("health"))
@@ -104,16 +104,23 @@ class GrpcFront:
             await self._door.shut(grace)
             await self._server.stop(min(grace, _LAST_WORDS))
 
-    def _handler(self, path: str) -> Any:
+    def _handler(self, path: str, metadata: Any) -> Any:
         """What answers `/service/method`; None: nothing does."""
-        service, _, name = path.strip("/").rpartition("/")
-        for each in _SCHEMAS:
-            if service == each.service and name in each.methods:
-                method = each.methods[name]
-                if method.streams:
-                    return grpc.stream_stream_rpc_method_handler(partial(self._stream, method))
-                return grpc.unary_unary_rpc_method_handler(partial(self._unary, method))
-        return None
+        method = _method(path)
+        if method is None:
+            return None
+        refusal = turned_away(self._gate, method.name, metadata)
+        if refusal is not None:
+            # A stream whatever the method is: grpc reads the message of anything else before it asks us.
+            return grpc.stream_stream_rpc_method_handler(partial(self._refuse, method, refusal))
+        if method.streams:
+            return grpc.stream_stream_rpc_method_handler(partial(self._stream, method))
+        return grpc.unary_unary_rpc_method_handler(partial(self._unary, method))
+
+    async def _refuse(self, method: Method, refusal: Refusal, _: AsyncIterator[bytes], context: Any) -> None:
+        """Ends a call of which no message was read."""
+        call = begun(context, _ROUTES.get(method.name, "other"), b"")
+        await fail(context, call, refusal, self._instruments.answered)
 
     async def _unary(self, method: Method, raw: bytes, context: Any) -> bytes:
         """One request, one answer. Bytes are decoded here: grpc's own words for bad ones name nothing."""
@@ -167,12 +174,17 @@ class GrpcFront:
         return body
 
 
+def _method(path: str) -> Method | None:
+    service, _, name = path.strip("/").rpartition("/")
+    return next((each.methods.get(name) for each in _SCHEMAS if each.service == service), None)
+
+
 class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc has no types
     """Tells grpc what answers a path."""
 
-    def __init__(self, handler: Callable[[str], Any]) -> None:
+    def __init__(self, handler: Callable[[str, Any], Any]) -> None:
         self._handler = handler
 
     def service(self, handler_call_details: Any) -> Any:
         """Of a call that comes in."""
-        return self._handler(handler_call_details.method)
+        return self._handler(handler_call_details.method, handler_call_details.invocation_metadata)
