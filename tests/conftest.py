@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # `from support import
 
 
 # Where tests wait for servers, engines and clients that live in the time of the machine. A shared one stands
-# still for tens of milliseconds, and now and then for seconds, between any two lines: what fails there is asked
-# again, and the summary says so. What fails twice more is broken; anything else is when it fails once.
+# still for tens of milliseconds, and now and then for seconds, between any two lines: what fails there is
+# asked again, and the summary says so. What fails twice more is broken; anything else is when it fails once.
 TIMED = ("serve", "e2e", "conformance/test_v2_clients.py", "runtimes/test_worker_processes.py")
 TRIES = 2
 
