@@ -1,4 +1,4 @@
-"""The ten questions, one a file; the underscored files carry findings, reports and statistics."""
+"""The ten questions, one a file; a folder of its name has its parts, underscored files what all use."""
 
 from seatrial.checks._accuracy.metrics import Evaluation, evaluate
 from seatrial.checks._assembly import Candidate, open_trial

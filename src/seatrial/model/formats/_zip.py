@@ -25,6 +25,7 @@ def archive_of(path: Path, *, code: str = "graph-truncated") -> Iterator[zipfile
     """
     try:
         archive = zipfile.ZipFile(path)
+    # Whatever zipfile raises for a directory that damage made into nonsense or into a kind it does not read.
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, EOFError) as error:
         raise Garbled(
             f"the zip has no directory at its end: {error}",
