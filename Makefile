@@ -40,7 +40,7 @@ test: setup  ## every check and test, as CI runs them
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-fast: setup  ## the unit suite only: under a minute
 	$(BIN)/pytest -n 2 -m "not slow"

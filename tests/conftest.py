@@ -21,9 +21,10 @@ SIDE = Path(os.environ.setdefault("SEATRIAL_SIDE", str(ROOT / ".side")))
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # `from support import ...`
 
 
-# Where tests wait for servers, engines and clients that live in the time of the machine. A shared one stands
-# still for tens of milliseconds, and now and then for seconds, between any two lines: what fails there is
-# asked again, and the summary says so. What fails twice more is broken; anything else is when it fails once.
+# Slow tests run real engines, and these rooms servers and clients: they live in the time of the machine. A
+# shared one stands still for tens of milliseconds, and now and then for seconds, between any two lines: what
+# fails there is asked again, and the summary says so. What fails twice more is broken; anything else is when
+# it fails once.
 TIMED = ("serve", "e2e", "conformance/test_v2_clients.py", "runtimes/test_worker_processes.py")
 TRIES = 2
 
@@ -32,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     folder = Path(__file__).resolve().parent
     timed = tuple(str(folder / each) for each in TIMED)
     for item in items:
-        if str(item.path).startswith(timed):
+        if item.get_closest_marker("slow") or str(item.path).startswith(timed):
             item.add_marker(pytest.mark.flaky(reruns=TRIES, reruns_delay=0.5))
 
 

@@ -22,10 +22,7 @@ from support.v2_servers import Addresses, ours, triton
 SERVERS = {"ours": ours, "triton": triton}
 
 
-@pytest.fixture(
-    scope="module",
-    params=["ours", pytest.param("triton", marks=[pytest.mark.slow, pytest.mark.xdist_group("triton")])],
-)
+@pytest.fixture(scope="module", params=["ours", pytest.param("triton", marks=pytest.mark.slow)])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     with SERVERS[request.param](tmp_path_factory.mktemp(request.param)) as addresses:
         yield addresses

@@ -11,7 +11,7 @@ import pytest
 from seatrial.cli.main import main
 from seatrial.selftest import Mark, SelfTest, Status, read_selftest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("selftest")]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = "params-short-by-a-byte,graph-missing,F09,nan-weight,labels-shifted,padding-lost,stale-answers"
