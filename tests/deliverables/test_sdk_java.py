@@ -18,7 +18,7 @@ from PIL import ImageFont
 
 from seatrial.contract import Contract, Pipeline, StepCall, load_contract
 from seatrial.deliverables._sdk_java.emit import feed_levels, pipeline_java
-from seatrial.deliverables.sdk_java import DELIVERABLE, NOT_EXECUTED
+from seatrial.deliverables.sdk_java import DELIVERABLE, HOW_TRIED
 from seatrial.model import open_model
 from support.handovers import network_handover
 from support.java_bundles import answered, bundle_of, drawn, java, javac, stand_in
@@ -49,10 +49,10 @@ def test_only_the_steps_in_use_are_handed_over(tmp_path: Path) -> None:
     assert "sdk/java/src/seatrial/steps/DbBoxesStep.java" not in found
 
 
-def test_the_readme_says_what_was_not_executed(tmp_path: Path) -> None:
+def test_the_readme_says_how_the_in_process_form_was_tried(tmp_path: Path) -> None:
     readme = files(network_handover(tmp_path))["sdk/java/README.md"]
-    assert "compiled but not executed here" in NOT_EXECUTED
-    assert NOT_EXECUTED in readme
+    assert "the published jar was not at hand" in HOW_TRIED
+    assert HOW_TRIED in readme
     assert "@" not in readme.replace("@sources", "")
 
 

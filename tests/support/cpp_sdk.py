@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from seatrial.contract import Contract
 from seatrial.deliverables import Vector
@@ -20,7 +19,7 @@ from seatrial.deliverables._payloads import packed
 from seatrial.deliverables._sdk_cpp import sources, unicode_tables
 from seatrial.deliverables.samples import DELIVERABLE as SAMPLES
 from seatrial.deliverables.sdk_cpp import sdk_files
-from support import cpp_builds, handovers
+from support import cpp_builds, handovers, onnxruntime_sdk
 
 _OF_CONTRACT = {"pipeline.cpp", "names.cpp", "model.cpp", "client.cpp", "unicode_tables.cpp"}
 _FLAGS = ("-O0", "-ffp-contract=off")  # compiled often, run briefly
@@ -107,19 +106,14 @@ def _compiled(files: Sequence[Path], sdk: Path, kept: Path, flags: Sequence[str]
 
 def onnxruntime_flags() -> tuple[list[str], list[str]]:
     """For the compiler and the linker; skips where the headers are not."""
-    side = Path(os.environ["SEATRIAL_SIDE"])
-    headers = Path(os.environ.get("SEATRIAL_ONNXRUNTIME_HEADERS", side / "onnxruntime-headers"))
-    if not (headers / "onnxruntime_cxx_api.h").exists():
-        pytest.skip("no headers of ONNX Runtime: name their folder in SEATRIAL_ONNXRUNTIME_HEADERS")
-    import onnxruntime
-
-    found = next((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so.*"))
-    folder = side / "cache" / "onnxruntime-lib"
+    sdk, library = onnxruntime_sdk.sdk(), onnxruntime_sdk.library()
+    folder = Path(os.environ["SEATRIAL_SIDE"]) / "cache" / "onnxruntime-lib"
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("libonnxruntime.so", "libonnxruntime.so.1"):
-        if not (folder / name).exists():
-            (folder / name).symlink_to(found)
-    flags = ["-DSEATRIAL_WITH_ONNXRUNTIME", "-isystem", str(headers)]
+        if (folder / name).resolve() != library:
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to(library)
+    flags = ["-DSEATRIAL_WITH_ONNXRUNTIME", "-isystem", str(sdk / "include")]
     return flags, ["-L", str(folder), "-lonnxruntime", f"-Wl,-rpath,{folder}"]
 
 

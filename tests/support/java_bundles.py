@@ -63,9 +63,14 @@ def stand_in() -> list[str]:
     return [str(each) for each in sorted((DRIVERS / "onnxruntime").glob("*.java"))]
 
 
-def java(classes: str | Path, program: str, *words: object) -> subprocess.CompletedProcess[str]:
-    """Runs one of its programs."""
-    command = ["java", "-Dfile.encoding=UTF-8", "-cp", str(classes), f"seatrial.{program}", *map(str, words)]
+def java(
+    classes: str | Path, program: str, *words: object, library: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs one of its programs; `library` is ONNX Runtime's."""
+    settings = ["-Dfile.encoding=UTF-8"]
+    if library is not None:
+        settings.append(f"-Donnxruntime.native.onnxruntime.path={library}")
+    command = ["java", *settings, "-cp", str(classes), f"seatrial.{program}", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300)
 
 
