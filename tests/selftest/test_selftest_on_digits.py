@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -30,7 +32,10 @@ def release(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def found(release: Path) -> SelfTest:
     arguments = [str(release / "model"), "--data", str(release / "held_out.npz"), "--faults", FAULTS]
     out = release / "out"
-    assert main(["selftest", *arguments, "--good", "2", "-o", str(out), "--quiet"]) == 0
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        code = main(["selftest", *arguments, "--good", "2", "-o", str(out), "--quiet"])
+    assert code == 0, said.getvalue()
     return read_selftest(out / "selftest.json")
 
 
