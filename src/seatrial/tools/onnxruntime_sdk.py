@@ -22,7 +22,8 @@ NEW="$SIDE/onnxruntime-sdk.new"
 OUT="$NEW/out"
 rm -rf "$NEW"
 mkdir -p "$OUT/include"
-{APT}apt_of "$(dpkg --print-architecture)" indextargets >/dev/null
+{APT}# Writes sources.list; the sources are those of a later Debian.
+apt_of "$(dpkg --print-architecture)" indextargets >/dev/null
 sed -e 's|^deb |deb-src |' -e 's|bookworm|trixie|' "$NEW/apt/sources.list" > "$NEW/apt/sources-src.list"
 apt_src() {{
   apt-get -q -o Dir::State="$NEW/apt/state" -o Dir::Cache="$NEW/apt/cache" -o APT::Sandbox::User=root \\
