@@ -21,11 +21,24 @@ SIDE = Path(os.environ.setdefault("SEATRIAL_SIDE", str(ROOT / ".side")))
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # `from support import ...`
 
 
-# Slow tests run real engines, and these rooms servers and clients: they live in the time of the machine. A
-# shared one stands still for tens of milliseconds, and now and then for seconds, between any two lines: what
-# fails there is asked again, and the summary says so. What fails twice more is broken; anything else is when
-# it fails once.
-TIMED = ("serve", "e2e", "conformance/test_v2_clients.py", "runtimes/test_worker_processes.py")
+# Slow tests run real engines, and these start processes, threads and servers: they live in the time of the
+# machine. A shared one stands still for tens of milliseconds, and now and then for seconds, between any two
+# lines: what fails there is asked again, and the summary says so. What fails twice more is broken; anything
+# else is when it fails once.
+TIMED = (
+    "checks/test_load.py",
+    "checks/test_on_one_core.py",
+    "checks/test_performance_check.py",
+    "conformance",
+    "deliverables/test_registry_push.py",
+    "diagnosis",
+    "e2e",
+    "faults/test_service_faults.py",
+    "registry",
+    "runtimes",
+    "serve",
+    "trust/test_license_",
+)
 TRIES = 2
 
 
