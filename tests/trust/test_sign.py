@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from seatrial.errors import TrustError, UsageError
+from seatrial.model.manifest import SIGNATURES
 from seatrial.trust import signing
 from seatrial.trust.dsse import read_envelope
 from seatrial.trust.keys import PrivateKey, new_key
@@ -65,6 +69,28 @@ def test_two_who_sign_at_once_both_count(tmp_path: Path) -> None:
     for each in threads:
         each.join()
     assert len(verify_bundle(bundle, [each.public for each in keys], threshold=8).signers) == 8
+
+
+def test_a_file_that_is_renamed_while_its_folder_is_read_is_not_there(
+    tmp_path: Path, key: PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = small_bundle(tmp_path)
+    sign_bundle(bundle, key)
+    passing = tmp_path / SIGNATURES / ".bundle.dsse.json.new"
+    passing.touch()
+
+    @contextlib.contextmanager
+    def scandir(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with real(folder) as entries:
+            found = list(entries)
+        if Path(folder) == passing.parent:
+            passing.unlink()
+        yield iter(found)
+
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", scandir)
+    bundle.verify()
+    assert not passing.exists()
 
 
 def test_a_write_that_fails_leaves_the_old_signatures(

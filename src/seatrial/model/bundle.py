@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -185,6 +186,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, str]]:
                 elif each.is_dir():
                     pending.append(path)
                 else:
-                    plain = stat.S_ISREG(each.stat(follow_symlinks=False).st_mode)
-                    found.append((name, "file" if plain else "link"))
+                    with contextlib.suppress(FileNotFoundError):  # somebody signs, and has just renamed it
+                        plain = stat.S_ISREG(each.stat(follow_symlinks=False).st_mode)
+                        found.append((name, "file" if plain else "link"))
     return iter(sorted(found))
