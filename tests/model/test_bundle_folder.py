@@ -92,6 +92,17 @@ def test_signatures_are_not_listed_and_not_refused(bundle: Bundle) -> None:
     bundle.verify()
 
 
+def test_what_is_just_being_written_is_no_signature(bundle: Bundle, tmp_path: Path) -> None:
+    (bundle.folder / "signatures").mkdir()
+    signed = bundle.folder / "signatures" / "bundle.dsse.json"
+    signed.write_text("{}")
+    signed.with_name(".bundle.dsse.json.half").write_text("{")
+    assert bundle.signatures() == [signed]
+    pack(bundle, tmp_path / "packed.tar.zst")
+    unpacked = unpack(tmp_path / "packed.tar.zst", tmp_path / "there")
+    assert [each.name for each in unpacked.signatures()] == ["bundle.dsse.json"]
+
+
 def test_two_files_swapped(bundle: Bundle) -> None:
     one, other = (bundle.folder / each for each in ("docs/en/guide.md", "contract.yaml"))
     if not one.exists():

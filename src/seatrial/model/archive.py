@@ -118,8 +118,7 @@ def _top(manifest: Manifest) -> str:
 
 def _members(bundle: Bundle) -> Iterator[tuple[str, bytes | Path]]:
     yield NAME, bundle.manifest.to_bytes()
-    signatures = bundle.folder / SIGNATURES
-    for each in sorted(signatures.iterdir()) if signatures.is_dir() else ():
+    for each in bundle.signatures():
         yield f"{SIGNATURES}/{each.name}", each
     for entry in sorted(bundle.manifest.files, key=lambda entry: entry.path):
         yield entry.path, bundle.path(entry)

@@ -86,6 +86,12 @@ class Bundle:
             )
         return artifact
 
+    def signatures(self) -> list[Path]:
+        """The files in `signatures/`, by name; what begins with a dot is just being written, and is none."""
+        folder = self.folder / SIGNATURES
+        there = folder.iterdir() if folder.is_dir() else ()
+        return sorted(each for each in there if not each.name.startswith(".") and not each.is_symlink())
+
     def verify(self) -> None:
         """Every listed file is there, whole and unchanged, and there is nothing else.
 

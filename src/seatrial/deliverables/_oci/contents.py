@@ -113,9 +113,8 @@ def config(bundle: Bundle, choice: Choice) -> Iterator[Entry]:
         if each.role != "model":
             yield _entry(bundle, each)
     yield Entry(f"{BUNDLE}/{NAME}", bundle.manifest.to_bytes())
-    signatures = bundle.folder / SIGNATURES
-    if signatures.is_dir():
-        yield from below(signatures, f"{BUNDLE}/{SIGNATURES}")
+    for signed in bundle.signatures():
+        yield Entry(f"{BUNDLE}/{SIGNATURES}/{signed.name}", signed)
     yield Entry(SETTINGS, settings(bundle, choice).encode())
 
 

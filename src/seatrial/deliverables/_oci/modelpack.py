@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from seatrial.deliverables._oci.base import document
 from seatrial.deliverables._oci.blob import MANIFEST, Blob, Package, blob_of, json_blob
 from seatrial.deliverables._oci.image import BUNDLE_DIGEST, created_text
-from seatrial.deliverables._oci.layers import Entry, below, write_tar
+from seatrial.deliverables._oci.layers import Entry, write_tar
 from seatrial.errors import TrustError, UsageError
 from seatrial.model.bundle import Bundle, open_bundle
 from seatrial.model.manifest import NAME, SIGNATURES, FileEntry, Manifest, read_manifest
@@ -141,9 +141,9 @@ def _archives(bundle: Bundle, folder: Path) -> Iterator[Blob]:
             for each in files
         )
         yield replace(write_tar(entries, folder, media_type), annotations={FILEPATH: role})
-    if (bundle.folder / SIGNATURES).is_dir():
-        signatures = below(bundle.folder / SIGNATURES, SIGNATURES)
-        packed = write_tar(signatures, folder, _TYPE.format(_DOCUMENT, "tar"))
+    if signatures := bundle.signatures():
+        signed = (Entry(f"{SIGNATURES}/{each.name}", each) for each in signatures)
+        packed = write_tar(signed, folder, _TYPE.format(_DOCUMENT, "tar"))
         yield replace(packed, annotations={FILEPATH: SIGNATURES})
 
 
