@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.contract import Contract, Pipeline, StepCall, TensorSpec, check_feeds, collate, scatter
-from seatrial.contract.feeds import batches_freely, digest, join, split
+from seatrial.contract.feeds import digest, join, split
 from seatrial.errors import ContractViolation
 
 IDS = TensorSpec("ids", "int64", ("batch", "time"), "NT", low=0, high=99)
@@ -169,10 +169,10 @@ CONTRACT = Contract(
 
 
 def test_samples_travel_together_where_every_batch_axis_is_free_and_rows_tell_them_apart() -> None:
-    assert batches_freely(CONTRACT)
-    assert not batches_freely(replace(CONTRACT, inputs=(replace(IMAGE, shape=(1, 3, 2, 2)),)))
-    assert not batches_freely(replace(CONTRACT, outputs=(SCORES, replace(SCORES, shape=(1, 3)))))
-    assert not batches_freely(replace(CONTRACT, task="detection"))
+    assert CONTRACT.batches_freely
+    assert not replace(CONTRACT, inputs=(replace(IMAGE, shape=(1, 3, 2, 2)),)).batches_freely
+    assert not replace(CONTRACT, outputs=(SCORES, replace(SCORES, shape=(1, 3)))).batches_freely
+    assert not replace(CONTRACT, task="detection").batches_freely
 
 
 def test_a_sample_becomes_a_feed_and_a_row_an_answer() -> None:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from seatrial.checks._trial import SessionPool, Trial
 from seatrial.contract import Context, Contract
-from seatrial.contract.feeds import batches_freely, join, split
+from seatrial.contract.feeds import join, split
 from seatrial.contract.sample import Array, Sample
 from seatrial.errors import ContractViolation, EngineFailure, SeatrialError, UsageError
 from seatrial.runtimes import Exercise, Session, SessionOptions
@@ -258,7 +258,7 @@ class _Pass:
     def _batches(self) -> Iterator[tuple[list[int], list[Feed]]]:
         """Places and feeds of samples with equal shapes, at most a batch at a time."""
         waiting: dict[tuple[Any, ...], tuple[list[int], list[Feed]]] = {}
-        together = batches_freely(self._contract)
+        together = self._contract.batches_freely
         budget, held = _FEED_BUDGET, 0
         for index, sample in enumerate(self._samples):
             try:

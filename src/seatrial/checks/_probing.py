@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from seatrial.checks._inference import production_session
-from seatrial.contract.feeds import batches_freely, join
+from seatrial.contract.feeds import join
 from seatrial.errors import ContractViolation, EngineFailure
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def infer(trial: Trial, feeds: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
     for place, feed in enumerate(feeds):
         groups[tuple((name, np.shape(array), str(array.dtype)) for name, array in feed.items())].append(place)
     results: list[list[Any]] = [[] for _ in feeds]
-    step = _BATCH if batches_freely(trial.contract) else 1
+    step = _BATCH if trial.contract.batches_freely else 1
     for places in groups.values():
         for start in range(0, len(places), step):
             chosen = places[start : start + step]

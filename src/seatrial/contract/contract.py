@@ -79,6 +79,14 @@ class Contract:
     root: Path = field(default_factory=Path, compare=False)
     files: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def batches_freely(self) -> bool:
+        """Whether several samples may travel in one call and be told apart afterwards.
+
+        Detectors return all boxes of a batch in one list, so their samples travel alone.
+        """
+        return self.task != "detection" and all(each.batch_is_free for each in (*self.inputs, *self.outputs))
+
     def context(self, *, files: bool = True) -> Context:
         """A fresh context for one sample; `files` as in `Context`."""
         return Context(labels=self.labels, vocabulary=self.vocabulary, root=self.root, files=files)

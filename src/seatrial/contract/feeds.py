@@ -6,16 +6,13 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from seatrial.contract.sample import Array
 from seatrial.contract.tensor import TensorSpec
 from seatrial.errors import ContractViolation
-
-if TYPE_CHECKING:
-    from seatrial.contract.contract import Contract
 
 
 def check_feeds(specs: Sequence[TensorSpec], feeds: Mapping[str, Any]) -> None:
@@ -94,15 +91,6 @@ def _check_values(spec: TensorSpec, array: Array) -> None:
         raise ContractViolation(
             f"input '{spec.name}' holds {largest}, and the largest allowed is {spec.high:g}"
         )
-
-
-def batches_freely(contract: Contract) -> bool:
-    """Whether several samples may travel in one call and be told apart afterwards.
-
-    Detectors return all boxes of a batch in one list, so their samples travel alone.
-    """
-    free = all(spec.batch_is_free for spec in (*contract.inputs, *contract.outputs))
-    return free and contract.task != "detection"
 
 
 def join(feeds: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

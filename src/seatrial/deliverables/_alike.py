@@ -11,7 +11,7 @@ import numpy as np
 
 from seatrial.checks import calibrated, compare, merge, objections
 from seatrial.contract import Contract, Tolerance, collate
-from seatrial.contract.feeds import batches_freely, split
+from seatrial.contract.feeds import split
 from seatrial.contract.sample import Array
 from seatrial.errors import EngineFailure, ModelError
 from seatrial.model import Artifact
@@ -85,7 +85,7 @@ def prove(
             allows, or no runtime here can run it.
     """
     widest: dict[str, list[float]] = {}
-    together = batches_freely(contract)
+    together = contract.batches_freely
     for artifact in models:
         refusals = []
         runtimes = available_runtimes(artifact)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from seatrial.contract import Sample
-from seatrial.contract.feeds import batches_freely, digest, join, split
+from seatrial.contract.feeds import digest, join, split
 from seatrial.contract.sample import Array
 from seatrial.diagnosis.agreement import Judge, Seen
 from seatrial.diagnosis.reference import Reference
@@ -186,7 +186,7 @@ class _Pass:
             self.feeds[place] = feed
             key = tuple((name, each.shape, each.dtype.str) for name, each in feed.items())
             groups.setdefault(key, []).append(place)
-        size = self.setup.batch if batches_freely(self.setup.contract) else 1
+        size = self.setup.batch if self.setup.contract.batches_freely else 1
         for group in groups.values():
             for start in range(0, len(group), size):
                 self._infer(group[start : start + size])

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.contract import Contract
-from seatrial.contract.feeds import batches_freely
 from seatrial.model import Artifact
 from seatrial.runtimes import Precision, Runtime, SessionOptions, native_precision
 
@@ -148,7 +147,7 @@ def setups(variant: Variant, runtime: Runtime, *, cores: int) -> Iterator[Setup]
 
 def batch_sizes(contract: Contract, variants: Sequence[Variant], *, largest: int) -> tuple[int, ...]:
     """1, 2, 4... as far as the contract and every variant let samples travel together."""
-    free = batches_freely(contract)
+    free = contract.batches_freely
     free = free and all(spec.batch_is_free for each in variants for spec in each.artifact.inputs)
     return tuple(_doubling(largest)) if free else (1,)
 

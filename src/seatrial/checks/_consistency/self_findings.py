@@ -21,7 +21,7 @@ from seatrial.checks._consistency.tolerance import Tolerance, objections
 from seatrial.checks._finding import Finding, Limit, Text, Verdict
 from seatrial.checks._inference import production_session
 from seatrial.checks._trial import Trial
-from seatrial.contract.feeds import batches_freely, join
+from seatrial.contract.feeds import join
 from seatrial.errors import EngineFailure, SeatrialError
 from seatrial.runtimes import OperatorOutput
 
@@ -48,7 +48,7 @@ def self_findings(trial: Trial, ground: Ground) -> list[Finding]:
     rows = rows_of_one_shape(ground.feeds(), ROWS[trial.full])
     trial.progress("the same again, in other batches, in another order")
     found = [_ask(_repetition(trial, rows), ground.float32)]
-    if not batches_freely(trial.contract):
+    if not trial.contract.batches_freely:
         return [*found, *(_skipped(each) for each in ("batch-invariance", "permutation"))]
     return [
         *found,
@@ -58,7 +58,7 @@ def self_findings(trial: Trial, ground: Ground) -> list[Finding]:
 
 
 def _repetition(trial: Trial, rows: Sequence[Mapping[str, Any]]) -> _Question:
-    feed = join([dict(each) for each in rows]) if batches_freely(trial.contract) else rows[0]
+    feed = join([dict(each) for each in rows]) if trial.contract.batches_freely else rows[0]
     return _Question(
         "repeat",
         Text("The same input again", "重复同一输入"),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seatrial.contract import Contract, TensorSpec
-from seatrial.contract.feeds import batches_freely, join
+from seatrial.contract.feeds import join
 from seatrial.contract.sample import Array
 from seatrial.runtimes import Session
 
@@ -178,7 +178,7 @@ def ask_rows(session: Session, contract: Contract, feeds: Sequence[Feed], target
     if not feeds:
         return np.zeros(0)
     size = sum(each.nbytes for each in feeds[0].values())
-    rows = max(1, min(_MAX_ROWS, _MAX_BYTES // max(size, 1))) if batches_freely(contract) else 1
+    rows = max(1, min(_MAX_ROWS, _MAX_BYTES // max(size, 1))) if contract.batches_freely else 1
     found = [
         target.read(session.run(join(feeds[start : start + rows]))) for start in range(0, len(feeds), rows)
     ]

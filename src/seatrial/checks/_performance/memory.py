@@ -11,7 +11,7 @@ from seatrial.checks._inference import Feed
 from seatrial.checks._performance.service import ServiceTimes
 from seatrial.checks._performance.soak import Soak, soak
 from seatrial.checks._trial import Trial
-from seatrial.contract.feeds import batches_freely, join
+from seatrial.contract.feeds import join
 from seatrial.runtimes import Session
 
 SOAK_SECONDS = {False: 1.0, True: 8.0}
@@ -46,7 +46,7 @@ def shapes(trial: Trial, feeds: Sequence[Feed]) -> list[Feed]:
     for feed in feeds:
         found.setdefault(tuple((name, value.shape) for name, value in feed.items()), feed)
     distinct = list(found.values())[:4]
-    if batches_freely(trial.contract):
+    if trial.contract.batches_freely:
         distinct += [join([feeds[0]] * size) for size in BATCHES[1:]]
     return distinct
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from seatrial import extensions
 from seatrial.contract import Contract, TensorSpec
-from seatrial.contract.feeds import batches_freely
 from seatrial.contract.pipeline import Pipeline, StepCall
 from seatrial.errors import UnsupportedModel
 
@@ -73,7 +72,7 @@ const std::vector<TensorSpec>& outputs() {{
     return specs;
 }}
 
-bool batches_freely() {{ return {literal(batches_freely(contract))}; }}
+bool batches_freely() {{ return {literal(contract.batches_freely)}; }}
 
 Prepared prepare(const Value& payload) {{
     Context context(names());

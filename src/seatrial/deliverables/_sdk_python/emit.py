@@ -8,7 +8,6 @@ from typing import Any
 
 from seatrial import extensions
 from seatrial.contract import Contract, StepCall
-from seatrial.contract.feeds import batches_freely
 
 _HEAD = '''"""What is done to a sample before and after the model; written from contract.yaml."""
 
@@ -85,7 +84,7 @@ def pipeline_py(contract: Contract, name: str, version: str, models: Iterable[tu
         f"NAME = {name!r}\nVERSION = {version!r}",
         "# Format and graph of each model, from the bundle's folder on; they answer alike.",
         f"MODELS = ({''.join(f'{each!r}, ' for each in models).rstrip()})",
-        f"BATCHES = {batches_freely(contract)}  # whether samples may travel in one call",
+        f"BATCHES = {contract.batches_freely}  # whether samples may travel in one call",
         _specs("INPUTS", contract.inputs),
         _specs("OUTPUTS", contract.outputs),
         _names("LABELS", contract.labels, "labels.txt"),

@@ -73,9 +73,7 @@ def standing_alone(path: Path) -> str:
 def _is_settled(node: ast.stmt) -> bool:
     if isinstance(node, ast.Assign):
         return any(isinstance(each, ast.Name) and each.id == "STEP" for each in node.targets)
-    if isinstance(node, ast.ImportFrom):
-        return node.module in _LEFT_OUT
-    return isinstance(node, ast.FunctionDef) and node.name == "batches_freely"  # said by the pipeline
+    return isinstance(node, ast.ImportFrom) and node.module in _LEFT_OUT
 
 
 def _instead(node: ast.stmt) -> list[str]:
