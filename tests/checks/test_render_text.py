@@ -237,6 +237,18 @@ class TestMarkdown:
         assert "consistency.batch-invariance" in text
         assert text.count("<details>") == text.count("</details>")
 
+    def test_a_backtick_in_a_sentence_opens_no_code(self):
+        report = sample_report()
+        found = dataclasses.replace(
+            report.results[0].findings[0],
+            id="@everyone",
+            verdict=Verdict.FAIL,
+            summary=Text("a ` b", "a ` b"),
+        )
+        result = dataclasses.replace(report.results[0], verdict=Verdict.FAIL, findings=(found,))
+        text = render(dataclasses.replace(report, results=(result,)), "markdown")
+        assert "**a &#96; b** `@everyone`" in text
+
     @pytest.mark.parametrize("hostile", HOSTILE)
     def test_a_cell_stays_a_cell(self, hostile):
         report = sample_report()

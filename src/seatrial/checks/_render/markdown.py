@@ -25,12 +25,12 @@ SIGNS = {
 }
 TOP = 5
 _LONG = 400
-_SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+_SPECIAL = re.compile(r"([\\*_\[\]|~$])")
 _STARTS_A_BLOCK = re.compile(r"^([-+=:](?!\d)|\d+[.)](?=\s|$))")
-# A backslash does not stop `@name`, `#1`, `!1` and `%1` from reaching people and things; a character
-# reference does.
-_REFERENCES = {"@": "&#64;", "#": "&#35;", "!": "&#33;", "%": "&#37;"}
-_REFERENCE = re.compile(r"[@#!%](?=\S)|://")
+# A backslash does not stop `@name`, `#1`, `!1` and `%1` from reaching people and things, nor every reader
+# from pairing a backtick with the one of a code behind it; a character reference does.
+_REFERENCES = {"@": "&#64;", "#": "&#35;", "!": "&#33;", "%": "&#37;", "`": "&#96;"}
+_REFERENCE = re.compile(r"[@#!%](?=\S)|://|`")
 
 
 def to_markdown(report: Report, language: str) -> str:
