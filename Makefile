@@ -6,7 +6,7 @@ SIDE := .side
 export SEATRIAL_SIDE := $(CURDIR)/$(SIDE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check docs bench bench-serve clean
+.PHONY: help setup demo test test-fast explore check docs bench bench-serve clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,8 +42,11 @@ test: setup  ## every check and test, as CI runs them
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-fast: setup  ## the unit suite only: under a minute
+test-fast: setup  ## the unit suite only: a few minutes
 	$(BIN)/pytest -n 2 -m "not slow"
+
+explore: setup  ## the property tests with new draws: what they find is a fault that was always there
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" --hypothesis-profile explore
 
 docs: setup  ## generates docs/reference from the code
 	$(BIN)/python docs/generate.py

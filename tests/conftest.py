@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Examples share the processors with whatever else runs: a slow one is no fault of the code.
-settings.register_profile("shared-machine", deadline=None)
-settings.load_profile("shared-machine")
+# Examples share the processors with whatever else runs: a slow one is no fault of the code. What is drawn is
+# the same in every run, so that a change is judged by itself; `make explore` draws anew.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("same")
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDE = Path(os.environ.setdefault("SEATRIAL_SIDE", str(ROOT / ".side")))
