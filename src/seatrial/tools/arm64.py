@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seatrial.tools._emulators import APT, emulator, recipe, shell
+from seatrial.tools._apt import APT
+from seatrial.tools._emulators import emulator, recipe, shell
 from seatrial.tools._tool import Found, Tool, side_folder
 
 PROCESSOR = "aarch64"
@@ -39,8 +40,8 @@ NEW="$SIDE/arm64.new"
 rm -rf "$NEW"
 mkdir -p "$NEW/sysroot" "$NEW/site"
 {APT}{recipe(PROCESSOR)}echo "getting Python of ARM64"
-apt_of arm64 update
-apt_of arm64 install -y --download-only --no-install-recommends python3.11 libgomp1 libstdc++6
+apt_from deb bookworm arm64 update
+apt_from deb bookworm arm64 install -y --download-only --no-install-recommends python3.11 libgomp1 libstdc++6
 for each in "$NEW"/apt/cache/archives/*.deb; do dpkg-deb -x "$each" "$NEW/sysroot"; done
 rm -rf "$NEW/apt"
 (cd "$NEW/sysroot/usr/share" && rm -rf doc locale zoneinfo)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from seatrial.tools._emulators import APT, emulator, recipe
+from seatrial.tools._apt import APT
+from seatrial.tools._emulators import emulator, recipe
 from seatrial.tools._tool import Found, Tool
 
 PROCESSOR = "x86_64"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from seatrial.tools._emulators import APT
+from seatrial.tools._apt import APT
 from seatrial.tools._tool import Found, Tool, side_folder
 
 VERSION = "1.21.0"
@@ -22,16 +22,8 @@ NEW="$SIDE/onnxruntime-sdk.new"
 OUT="$NEW/out"
 rm -rf "$NEW"
 mkdir -p "$OUT/include"
-{APT}# Writes sources.list; the sources are those of a later Debian.
-apt_of "$(dpkg --print-architecture)" indextargets >/dev/null
-sed -e 's|^deb |deb-src |' -e 's|bookworm|trixie|' "$NEW/apt/sources.list" > "$NEW/apt/sources-src.list"
-apt_src() {{
-  apt-get -q -o Dir::State="$NEW/apt/state" -o Dir::Cache="$NEW/apt/cache" -o APT::Sandbox::User=root \\
-    -o Dir::Etc::SourceList="$NEW/apt/sources-src.list" -o Dir::Etc::SourceParts=/dev/null \\
-    -o Dir::State::status="$NEW/apt/status" "$@"
-}}
-apt_src update
-(cd "$NEW" && apt_src source --download-only --tar-only onnxruntime={VERSION}+dfsg-1)
+{APT}apt_from deb-src trixie "$HOST" update
+(cd "$NEW" && apt_from deb-src trixie "$HOST" source --download-only --tar-only onnxruntime={VERSION}+dfsg-1)
 TOP="onnxruntime-{VERSION}"
 tar -xf "$NEW/onnxruntime_{VERSION}+dfsg.orig.tar.xz" -C "$NEW" "$TOP/include" "$TOP/java" "$TOP/LICENSE"
 SOURCE="$NEW/$TOP"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from seatrial.tools._apt import APT
 from seatrial.tools._tool import Found, Tool, side_folder
 
 VERSION = "2.13rc0"
 VARIABLE = "SEATRIAL_PADDLELITE_PYTHON"
 _PYTHON = Path("usr/bin/python3.9")
 
-# The mirror is the machine's own; packages are verified with Debian's keyring. The folder appears whole.
+# The folder appears whole.
 _RECIPE = f"""\
 command -v dpkg-deb >/dev/null && command -v apt-get >/dev/null || {{
   echo "this needs Debian's apt; elsewhere name a Python 3.8-3.10 with paddlelite in {VARIABLE}" >&2
@@ -23,20 +24,10 @@ command -v dpkg-deb >/dev/null && command -v apt-get >/dev/null || {{
 }}
 NEW="$SIDE/paddlelite.new"
 rm -rf "$NEW"
-mkdir -p "$NEW/apt/state/lists/partial" "$NEW/apt/cache/archives/partial" "$NEW/usr"
-: > "$NEW/apt/status"
-apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages' | sort -u |
-  sed -n 's|^\\(.*/debian/*\\) Debian$|\\1|p' | head -n 1 |
-  sed 's|^\\(.*\\)$|deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \\1 bullseye main|' \\
-  > "$NEW/apt/sources.list"
-[ -s "$NEW/apt/sources.list" ] || {{ echo "no Debian mirror in this machine's apt sources" >&2; exit 1; }}
-old_apt() {{
-  apt-get -q -o Dir::State="$NEW/apt/state" -o Dir::Cache="$NEW/apt/cache" -o APT::Sandbox::User=root \\
-    -o Dir::Etc::SourceList="$NEW/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \\
-    -o Dir::State::status="$NEW/apt/status" "$@"
-}}
-old_apt update
-(cd "$NEW/apt" && old_apt download python3.9-minimal libpython3.9-minimal libpython3.9-stdlib)
+mkdir -p "$NEW/usr"
+{APT}apt_from deb bullseye "$HOST" update
+(cd "$NEW/apt" &&
+  apt_from deb bullseye "$HOST" download python3.9-minimal libpython3.9-minimal libpython3.9-stdlib)
 for each in "$NEW"/apt/*.deb; do dpkg-deb -x "$each" "$NEW"; done
 rm -rf "$NEW/apt"
 "${{PYTHON:-python3}}" -m pip install -q --target "$NEW/usr/lib/python3/dist-packages" --no-deps \\
