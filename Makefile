@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh clone:  make demo   and   make test
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 UV := $(BIN)/uv
 SIDE := .side
 export SEATRIAL_SIDE := $(CURDIR)/$(SIDE)
@@ -40,13 +41,13 @@ test: setup  ## every check and test, as CI runs them
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(PYTEST)
 
 test-fast: setup  ## the unit suite only: a few minutes
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(PYTEST) -m "not slow"
 
 explore: setup  ## the property tests with new draws: what they find is a fault that was always there
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" --hypothesis-profile explore
+	$(PYTEST) -m "not slow" --hypothesis-profile explore
 
 docs: setup  ## generates docs/reference from the code
 	$(BIN)/python docs/generate.py
